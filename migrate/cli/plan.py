@@ -1,0 +1,220 @@
+"""`dra-migrate plan`: the dry-run report, and with `-o` the plan folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from migrate import detect, kube, planning, translate
+from migrate.cli import reading, screen
+from migrate.emit import folder, report, rewrite
+from migrate.errors import InputError, PlanError
+from migrate.model import Finding
+from migrate.read.files import Reading
+
+
+class Strategy(Enum):
+    """What takes the place of an extended resource."""
+
+    CLAIM = "claim"
+    LEAST = "least"
+    CLASS = "class"
+    BRIDGE = "bridge"
+
+
+class Placement(Enum):
+    """What becomes of node labels that the plugin's stack writes."""
+
+    CONVERT = "convert"
+    KEEP = "keep"
+    BOTH = "both"
+
+
+class Classes(Enum):
+    """Which DeviceClasses claims name."""
+
+    AUTO = "auto"
+    VENDOR = "vendor"
+    FLAVOUR = "flavour"
+
+
+class Format(Enum):
+    """How the report is written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+def plan(
+    paths: reading.Paths,
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Write the plan folder here."),
+    ] = None,
+    kubernetes: Annotated[
+        str, typer.Option(metavar="VERSION", help="The version to plan for, 1.32 to 1.37.")
+    ] = "1.34",
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--feature-gate",
+            metavar="NAME=BOOL",
+            help="A feature gate that the cluster sets itself; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    strategy: Annotated[
+        Strategy, typer.Option(help="What takes the place of an extended resource.")
+    ] = Strategy.CLAIM,
+    placement: Annotated[
+        Placement, typer.Option(help="What becomes of the labels a plugin's stack writes.")
+    ] = Placement.CONVERT,
+    classes: Annotated[
+        Classes, typer.Option(help="Which DeviceClasses claims name.")
+    ] = Classes.AUTO,
+    cluster_objects: Annotated[
+        str, typer.Option(metavar="DIR", help="Put cluster-scoped objects into this folder.")
+    ] = "",
+    rules: reading.RuleDirectories = None,
+    no_ignore: reading.NoIgnore = False,
+    format_: Annotated[
+        Format, typer.Option("--format", "-f", help="How to write the report.")
+    ] = Format.TEXT,
+    quiet: reading.Quiet = False,
+    verbose: reading.Verbose = False,
+    check: reading.Check = False,
+) -> None:
+    """Say what would take the place of every dependence on a device plugin; write nothing else."""
+    target = kube.target(kubernetes, _gates(gate or []))
+    known = reading.rules(rules)
+    if output is not None:
+        _refuse_foreign(output)
+    read = reading.reading(paths, known, no_ignore=no_ignore, quiet=quiet)
+    findings = detect.findings(read.files, known)
+    options = translate.Options(strategy.value, placement.value, classes.value)
+    translated = translate.changes(findings, known, target, options)
+    made = planning.plan(translated.changes, target, known, findings)
+    root = _root(output)
+    tree = rewrite.tree(read.files, read.kustomizations)
+    made, rewrites = rewrite.rewritten(made, tree, cluster_objects)
+    facts = folder.Facts(
+        root=os.path.relpath(root, output) if output else "",
+        options={
+            "strategy": strategy.value,
+            "placement": placement.value,
+            "classes": classes.value,
+        },
+        counts=_counts(read, findings),
+        unreadable=tuple((u.path, u.line, u.column, u.reason) for u in read.unreadable),
+        asides=tuple(
+            f"{a.manifest.origin.path}:{a.line} ({a.shape}) {a.resource}={a.quantity}"
+            for a in detect.asides(read.files, read.unreadable, known)
+        ),
+        newer=kube.newer(target),
+        pods=translated.pods,
+        countable=translated.countable,
+    )
+    body = folder.document(made, rewrites, facts)
+    if output is not None:
+        _write(output, folder.files(made, rewrites, facts, known))
+    _show(body, format_, verbose=verbose)
+    if not quiet:
+        reading.told(read.unreadable, verbose=verbose)
+        _next(body, output)
+    if check and any(c["safety"] == "manual" for c in report.changes(body)):
+        raise typer.Exit(1)
+
+
+def _gates(said: list[str]) -> dict[str, bool]:
+    """Feature gates as flags name them."""
+    gates: dict[str, bool] = {}
+    for text in said:
+        name, _, value = text.partition("=")
+        if value.lower() not in {"true", "false"}:
+            raise InputError(
+                f"--feature-gate {text}: neither true nor false",
+                remedy="write it as NAME=true or NAME=false",
+            )
+        gates[name] = value.lower() == "true"
+    return gates
+
+
+def _root(output: Path | None) -> Path:
+    """Where the paths of a plan begin: the directory it is made in."""
+    return Path.cwd()
+
+
+def _counts(read: Reading, findings: tuple[Finding, ...]) -> dict[str, int]:
+    return {
+        "files": read.read,
+        "with_findings": len({f.manifest.origin.path for f in findings}),
+        "findings": len(findings),
+        **{f"skipped, {why}": count for why, count in read.skipped.items()},
+    }
+
+
+def _refuse_foreign(output: Path) -> None:
+    """Refuse a folder that holds anything but an older plan that nothing was applied from."""
+    if not output.exists():
+        return
+    if not output.is_dir():
+        raise InputError("not a directory", path=str(output), remedy="name a new folder")
+    held = {entry.name for entry in output.iterdir()}
+    if held and "plan.json" not in held:
+        raise InputError(
+            "holds files that are not a plan", path=str(output), remedy="name a new folder"
+        )
+    if ".journal" in held:
+        raise PlanError(
+            "was applied, and only it knows the way back",
+            path=str(output),
+            remedy=f"write to another folder, or 'dra-migrate rollback {output}' first",
+        )
+
+
+def _write(output: Path, files: dict[str, bytes]) -> None:
+    """Write the plan folder: into a new folder beside it that takes its place when it is whole."""
+    import shutil
+    import tempfile
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    try:
+        for path, data in files.items():
+            place = made / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+        made.chmod(0o755)
+        if output.exists():
+            shutil.rmtree(output)
+        made.rename(output)
+    except OSError as error:
+        shutil.rmtree(made, ignore_errors=True)
+        raise PlanError(f"cannot be written: {error.strerror}", path=str(output)) from error
+
+
+def _show(body: dict[str, Any], format_: Format, *, verbose: bool) -> None:
+    if format_ is Format.JSON:
+        typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    elif format_ is Format.MARKDOWN:
+        typer.echo(report.markdown(body), nl=False)
+    else:
+        screen.show(body, verbose=verbose)
+
+
+def _next(body: dict[str, Any], output: Path | None) -> None:
+    """What to type next, on stderr."""
+    if output is None:
+        if report.changes(body):
+            typer.echo("Nothing was written. Next: the same with '-o plan/'.", err=True)
+        return
+    first = next((p["name"] for p in body["phases"] if p["files"]), "")
+    then = f", then 'dra-migrate apply {output} --phase {first}'" if first else ""
+    typer.echo(f"Written to {output}/. Next: read {output}/README.md{then}.", err=True)

@@ -1,0 +1,108 @@
+"""What scan and plan share: the flags that choose inputs and rules, and reading with progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from migrate.model import Rule
+from migrate.read import files, ruleset
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH…",
+        help="Files, directories, globs, or '-' for a rendered stream on standard input.",
+        show_default=False,
+    ),
+]
+RuleDirectories = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--rules",
+        metavar="DIR",
+        help="Add rules, or replace them by name, from a directory; may be given again.",
+        show_default=False,
+    ),
+]
+NoIgnore = Annotated[bool, typer.Option("--no-ignore", help="Read what .gitignore leaves out too.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No summary and no progress.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: texts, skipped files.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Leave with 1 when something is found or left to a person.")
+]
+
+_FROM_FILES = 300
+
+
+def rules(directories: list[Path] | None) -> tuple[Rule, ...]:
+    """The rules that travel with the program and those of the user."""
+    return ruleset.rules(tuple(directories or ()))
+
+
+def reading(
+    paths: list[str], known: tuple[Rule, ...], *, no_ignore: bool, quiet: bool
+) -> files.Reading:
+    """What these paths hold, with a progress bar on a terminal when it takes a while."""
+    with _progress(quiet=quiet) as tick:
+        return files.reading(
+            paths, known, ignore=not no_ignore, stdin=sys.stdin.buffer, progress=tick
+        )
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield None
+        return
+    bar = _Bar()
+    try:
+        yield bar.tick
+    finally:
+        bar.end()
+
+
+class _Bar:
+    """A count of files on stderr that appears when a reading is not done at once."""
+
+    def __init__(self) -> None:
+        self._progress: object | None = None
+
+    def tick(self, read: int) -> None:
+        if read < _FROM_FILES or read % 50:
+            return
+        from rich.progress import Progress, SpinnerColumn, TextColumn
+
+        if self._progress is None:
+            from rich.console import Console
+
+            columns = (SpinnerColumn("line"), TextColumn("{task.description}"))
+            progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            progress.add_task("reading", total=None)
+            progress.start()
+            self._progress = progress
+        if isinstance(self._progress, Progress):
+            self._progress.update(self._progress.task_ids[0], description=f"{read} files read")
+
+    def end(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()  # type: ignore[attr-defined]
+
+
+def told(unreadable: tuple[files.Unreadable, ...], *, verbose: bool) -> None:
+    """Say on stderr which files could not be read, and why."""
+    shown = unreadable if verbose else unreadable[:10]
+    for broken in shown:
+        numbers = "".join(f":{n}" for n in (broken.line, broken.column) if n)
+        typer.echo(f"not read: {broken.path}{numbers}: {broken.reason}", err=True)
+    if len(unreadable) > len(shown):
+        typer.echo(
+            f"not read: {len(unreadable) - len(shown)} more files ('--verbose' names them)",
+            err=True,
+        )

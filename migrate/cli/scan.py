@@ -1,0 +1,83 @@
+"""`dra-migrate scan`: every place where a workload depends on a device plugin."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from migrate import detect
+from migrate.cli import reading
+from migrate.emit import listing
+from migrate.emit.report import plural
+from migrate.model import Finding
+from migrate.read.files import Reading
+
+
+class Format(Enum):
+    """How findings are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def scan(
+    paths: reading.Paths,
+    *,
+    format_: Annotated[
+        Format, typer.Option("--format", "-f", help="How to write it.")
+    ] = Format.TEXT,
+    rules: reading.RuleDirectories = None,
+    no_ignore: reading.NoIgnore = False,
+    quiet: reading.Quiet = False,
+    verbose: reading.Verbose = False,
+    check: reading.Check = False,
+) -> None:
+    """List every place where a workload depends on a device plugin, one line a place."""
+    known = reading.rules(rules)
+    read = reading.reading(paths, known, no_ignore=no_ignore, quiet=quiet)
+    findings = detect.findings(read.files, known)
+    asides = detect.asides(read.files, read.unreadable, known)
+    if format_ is Format.JSON:
+        typer.echo(_json(findings, asides, read), nl=False)
+    else:
+        for line in listing.lines([*findings, *asides] if verbose else findings):
+            typer.echo(line)
+    if not quiet:
+        reading.told(read.unreadable, verbose=verbose)
+        _summary(findings, asides, read)
+    if check and findings:
+        raise typer.Exit(1)
+
+
+def _json(findings: tuple[Finding, ...], asides: tuple[Finding, ...], read: Reading) -> str:
+    broken = [(u.path, u.line, u.column, u.reason) for u in read.unreadable]
+    return listing.document(findings, asides, broken, files=read.read, skipped=dict(read.skipped))
+
+
+def _summary(findings: tuple[Finding, ...], asides: tuple[Finding, ...], read: Reading) -> None:
+    """What was found in all, on stderr."""
+    if not findings and not asides:
+        return
+    files = len({f.manifest.origin.path for f in findings})
+    workloads = len(
+        {
+            (f.manifest.origin.path, f.manifest.label)
+            for f in findings
+            if f.shape == "pod" and f.usage == "container" and f.manifest.kind
+        }
+    )
+    said = (
+        f"{plural(len(findings), 'place')} in {plural(files, 'file')}, "
+        f"{plural(workloads, 'workload')}."
+    )
+    unknown = sorted({f.resource for f in findings if f.usage == "container" and not f.rule})
+    if unknown:
+        shown = ", ".join(unknown[:5]) + (
+            f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        )
+        said += f" No rule knows {shown}."
+    if asides:
+        said += f" {plural(len(asides), 'request')} in comments and texts ('--verbose' lists them)."
+    typer.echo(f"\n{listing.printable(said)}", err=True)

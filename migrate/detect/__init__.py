@@ -1,0 +1,73 @@
+"""Manifest + Rule → Finding: every dependence on a device plugin, one per place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from migrate.detect import container, mentions, placement, plugin, quota, runtime
+from migrate.model import Entries, Finding, Manifest, Origin, Rule, fields
+from migrate.read.files import File, Unreadable
+
+_USAGES: Final[tuple[Callable[[Manifest, Entries, tuple[Rule, ...]], Iterator[Finding]], ...]] = (
+    container.findings,
+    placement.findings,
+    runtime.findings,
+    quota.findings,
+    plugin.findings,
+)
+
+
+def findings(files: Iterable[File], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
+    """Every finding of these files, in the order of path, line and column."""
+    found = [
+        finding
+        for file in files
+        for manifest in file.manifests
+        for entries in [tuple(fields(manifest.body))]
+        for usage in _USAGES
+        for finding in usage(manifest, entries, rules)
+    ]
+    return tuple(sorted(found, key=_place))
+
+
+def asides(
+    files: Iterable[File], unreadable: Iterable[Unreadable], rules: tuple[Rule, ...]
+) -> tuple[Finding, ...]:
+    """Requests that stand in text only: commented out, embedded in strings, in unreadable files."""
+    found: list[Finding] = []
+    for file in files:
+        strings = [f for manifest in file.manifests for f in mentions.in_strings(manifest, rules)]
+        found += strings
+        if file.text is not None and file.manifests:
+            seen = frozenset(f.line for f in strings)
+            found += mentions.in_comments(file.text.source, file.manifests[0], rules, seen)
+    for broken in unreadable:
+        manifest = _as_text(broken.path)
+        lines = broken.source.splitlines()
+        found += mentions.in_lines(lines, 1, "text", manifest, rules)
+    return tuple(sorted(found, key=_place))
+
+
+def _place(finding: Finding) -> tuple[str, int, int, str, str]:
+    origin = finding.manifest.origin
+    return origin.path, finding.line, finding.column, finding.usage, finding.resource
+
+
+class _Nowhere:
+    """The positions of a text that has no fields."""
+
+    def position(self, field: tuple[str | int, ...]) -> tuple[int, int]:  # noqa: ARG002
+        return 1, 1
+
+
+def _as_text(path: str) -> Manifest:
+    return Manifest(
+        api_version="",
+        kind="",
+        namespace="",
+        name="",
+        body=None,
+        origin=Origin(via="file", path=path, readonly="it does not parse"),
+        positions=_Nowhere(),
+    )

@@ -1,0 +1,93 @@
+"""Requests that stand in text: comments, strings, files that do not parse. Reported, never edited."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from migrate import kube
+from migrate.model import Finding, Manifest, Rule, Shape, fields
+from migrate.read import ruleset
+
+_KEY: Final = re.compile(
+    r"^(?P<indent>[\s#-]*)[\"']?(?P<name>[A-Za-z0-9.-]+/[A-Za-z0-9._-]+)[\"']?\s*:\s*(?P<value>.*)$"
+)
+_ABOVE: Final = re.compile(r"^[\s#-]*[\"']?(limits|requests|hard)[\"']?\s*:")
+_COMMENT: Final = re.compile(r"^\s*#")
+_LOOK_BACK: Final = 12
+_TRAILING: Final = re.compile(r"\s+#.*$")
+
+
+def in_lines(
+    lines: list[str], first: int, shape: Shape, manifest: Manifest, rules: tuple[Rule, ...]
+) -> Iterator[Finding]:
+    """One finding for every line that asks for a device; `first` is the number of the first line."""
+    for number, line in enumerate(lines):
+        found = _KEY.match(line)
+        if not found or not kube.is_device_resource(found["name"]):
+            continue
+        match = ruleset.resource(rules, found["name"])
+        if not _is_below_a_request(lines, number, len(found["indent"])):
+            continue
+        yield Finding(
+            usage="container",
+            manifest=manifest,
+            field=(),
+            resource=found["name"],
+            quantity=_TRAILING.sub("", found["value"]).strip().strip("\"'"),
+            rule=match.rule.name if match else "",
+            line=first + number,
+            column=len(found["indent"]) + 1,
+            shape=shape,
+        )
+
+
+def _is_below_a_request(lines: list[str], number: int, indent: int) -> bool:
+    """Whether the nearest shallower line above opens limits, requests or a quota."""
+    for line in reversed(lines[max(0, number - _LOOK_BACK) : number]):
+        depth = len(line) - len(line.lstrip(" #-"))
+        if line.strip(" #-") and depth < indent:
+            return bool(_ABOVE.match(line))
+    return False
+
+
+def in_comments(
+    source: str, manifest: Manifest, rules: tuple[Rule, ...], seen: frozenset[int]
+) -> Iterator[Finding]:
+    """Requests that are commented out; `seen` are lines already told of."""
+    lines = source.splitlines()
+    for finding in in_lines(lines, 1, "comment", manifest, rules):
+        if _COMMENT.match(lines[finding.line - 1]) and finding.line not in seen:
+            yield finding
+
+
+def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]:
+    """Requests inside string values, and strings that are a resource's name."""
+    for field, value in fields(manifest.body):
+        if not isinstance(value, str) or "/" not in value:
+            continue
+        line, column = manifest.position(field)
+        if "\n" in value:
+            for finding in in_lines(value.splitlines(), line + 1, "embedded", manifest, rules):
+                yield _with_field(finding, field)
+        elif isinstance(field[-1], str) and field[-1] != "name" and kube.is_device_resource(value):
+            match = ruleset.resource(rules, value)
+            if match and field[-1] != "key":
+                yield Finding(
+                    usage="container",
+                    manifest=manifest,
+                    field=field,
+                    resource=value,
+                    quantity="",
+                    rule=match.rule.name,
+                    line=line,
+                    column=column,
+                    shape="value",
+                )
+
+
+def _with_field(finding: Finding, field: tuple[str | int, ...]) -> Finding:
+    from dataclasses import replace
+
+    return replace(finding, field=field)

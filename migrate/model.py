@@ -1,0 +1,507 @@
+"""The nouns: frozen values that the verbs hand to one another.
+
+Kubernetes' own field names wherever Kubernetes has one. This module imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar, Final, Literal, Protocol
+
+Field = tuple[str | int, ...]
+"""A path inside an object, such as `("spec", "containers", 0, "resources")`."""
+
+
+class Absent(Enum):
+    """The type of `ABSENT`."""
+
+    ABSENT = "absent"
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = Absent.ABSENT
+"""No value: as `Edit.old` the edit adds, as `Edit.new` it removes."""
+
+Via = Literal["file", "template", "stream", "helm", "kustomize", "cluster", "snapshot"]
+Usage = Literal["container", "placement", "runtime", "quota", "plugin", "telemetry", "dra"]
+Shape = Literal["pod", "bare", "embedded", "comment", "value", "text"]
+Maps = Literal["exact", "approx", "none"]
+Safety = Literal["safe", "review", "manual"]
+Disruption = Literal["none", "rollout", "recreate"]
+Strategy = Literal["bridge", "class", "claim", ""]
+PhaseName = Literal["prepare", "bridge", "claim", "retire"]
+
+USAGES: Final[tuple[Usage, ...]] = (
+    "container",
+    "placement",
+    "runtime",
+    "quota",
+    "plugin",
+    "telemetry",
+    "dra",
+)
+PHASES: Final[tuple[PhaseName, ...]] = ("prepare", "bridge", "claim", "retire")
+
+
+Entries = tuple[tuple[Field, Any], ...]
+"""The fields of an object with their values, in document order."""
+
+
+def fields(body: Any) -> Iterator[tuple[Field, Any]]:
+    """Every field below `body` with its value, in document order, without recursion.
+
+    Shape: aliases share objects, so a shared part comes once for every place it is used at; the
+    reader has bounded how often that can be.
+    """
+    stack: list[tuple[Field, Any]] = [((), body)]
+    while stack:
+        field, value = stack.pop()
+        if field:
+            yield field, value
+        if isinstance(value, dict):
+            stack += [((*field, key), value[key]) for key in reversed(value)]
+        elif isinstance(value, list):
+            stack += [((*field, i), value[i]) for i in range(len(value) - 1, -1, -1)]
+
+
+def at(body: Any, field: Field) -> Any:
+    """The value at `field`, ABSENT where there is none."""
+    for key in field:
+        if isinstance(body, Mapping) and isinstance(key, str):
+            body = body.get(key, ABSENT)
+        elif isinstance(body, list) and isinstance(key, int) and 0 <= key < len(body):
+            body = body[key]
+        else:
+            return ABSENT
+    return body
+
+
+def as_text(value: Any) -> str:
+    """A scalar as a manifest would write it; a collection as `{…}`, or `{}` when it is empty."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping | list):
+        return "{…}" if value else "{}"
+    return str(value)
+
+
+class Positions(Protocol):
+    """Where the parts of one document stand in their text."""
+
+    def position(self, field: Field) -> tuple[int, int]:
+        """Line and column, both from 1, of the key (or the list item) that `field` names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a manifest was read, and whether we may write there.
+
+    Shape: `line` from 1 is the first line of the object; `readonly` says why we may not write,
+    "" where we may; `document` counts the documents of the file from 0; `within` is the path of
+    the object inside its document (`("items", 2)` for the third item of a List);
+    `source` is what a renderer said of it (`chart/templates/x.yaml`), "" where nothing did.
+    """
+
+    via: Via
+    path: str
+    line: int = 1
+    readonly: str = ""
+    document: int = 0
+    within: Field = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One object as read; `kind` is "" for a document that is not a Kubernetes object."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    body: Any
+    origin: Origin
+    positions: Positions
+
+    @property
+    def group(self) -> str:
+        """The API group, "" for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def label(self) -> str:
+        """`Kind namespace/name` for people; the path where there is no object."""
+        if not self.kind:
+            return self.origin.path
+        name = self.name or "(no name)"
+        return f"{self.kind} {self.namespace}/{name}" if self.namespace else f"{self.kind} {name}"
+
+    def position(self, field: Field) -> tuple[int, int]:
+        """Line and column, from 1, of a field of this object in its file."""
+        return self.positions.position((*self.origin.within, *field))
+
+
+# --- Rules: read from rules/<vendor>/<family>.yaml, validated by read/ruleset.py ---------------
+
+_STRICT: Final = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One extended resource name, or a family of names, and the devices that answer for it."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    name: str = ""
+    """The exact name, `nvidia.com/gpu`; or leave it and give `pattern`."""
+    pattern: str = ""
+    """A regular expression that the whole name must match; its named groups may be used in `selectors`."""
+    maps: Maps
+    """exact: one unit is one whole device of the class. approx: a person decides. none: nothing answers."""
+    device_class: str = ""
+    """The vendor's DeviceClass, "" where there is none."""
+    selectors: tuple[str, ...] = ()
+    """CEL selectors of the request, with `{group}` for the groups of `pattern` (their text is quoted by `groups`)."""
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Per group, plain replacements made in the order given before it is put into a selector."""
+    noun: str = ""
+    """A short DNS label that claims and requests are named by: gpu, mig, nic."""
+    why: str = ""
+    """Why the mapping is not exact, in one sentence; required unless `maps` is exact."""
+    instead: str = ""
+    """What the vendor offers instead."""
+    source: str = ""
+    """Where the fact was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelValue:
+    """What one form of a label's value says about a device; the first form that matches is used."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    match: str = ".*"
+    """A regular expression that the whole value must match; its named groups may be used in `cel`."""
+    maps: Maps
+    """exact: the same fact, per device. approx or none: the label stays and is reported."""
+    cel: str = ""
+    """A CEL expression, with `{value}` or `{group}`, that is true for the devices meant; "" where the class alone says it."""
+    device_class: str = ""
+    """The class that the request must name instead, where the value says so (MIG)."""
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Per group (or `value`), plain replacements made before it is put into `cel`."""
+    why: str = ""
+    """What is lost or to be known; a warning in the report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A node label that pods are placed by."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    key: str = ""
+    """The exact key; or leave it and give `pattern`."""
+    pattern: str = ""
+    """A regular expression that the whole key must match."""
+    writer: Literal["plugin", "cloud", "admin"]
+    """Who writes it: the plugin's stack (it goes when the plugin goes), a cloud or autoscaler, the administrator."""
+    guard: str = ""
+    """A CEL expression that is true when the device has the attribute; put before every use of it."""
+    number: str = ""
+    """A CEL integer expression for the operators Gt and Lt, "" where they have no meaning."""
+    values: tuple[LabelValue, ...] = ()
+    """The forms of the value, most particular first; none means that the label says nothing about a device."""
+    why: str = ""
+    """What the label means and why it stays or goes."""
+    source: str = ""
+    """Where the fact was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toleration:
+    """A toleration that admission adds because of the resource name."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    key: str
+    """The taint's key."""
+    effect: str = "NoSchedule"
+    """The taint's effect."""
+    why: str
+    """Who adds it."""
+    source: str = ""
+    """Where the fact was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceClass:
+    """A DeviceClass that the vendor's driver brings."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    name: str
+    """metadata.name"""
+    selectors: tuple[str, ...]
+    """The class's own CEL selectors, as the vendor's chart renders them."""
+    extended_resource_name: str = ""
+    """spec.extendedResourceName as the vendor's newest chart sets it, "" where it does not."""
+    why: str = ""
+    """Which releases bring it, and what differs between them."""
+    source: str = ""
+    """Where the fact was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerUsage:
+    """Extended resources in limits and requests."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    resources: tuple[Resource, ...]
+    """The names this rule answers for."""
+    classes: tuple[DeviceClass, ...] = ()
+    """The classes its driver brings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementUsage:
+    """Node labels and tolerations."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    labels: tuple[Label, ...] = ()
+    """The labels that this family's stack, or a cloud, writes."""
+    tolerations: tuple[Toleration, ...] = ()
+    """What admission adds to pods that ask for this family's resources."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """A name that ties a pod to a plugin's runtime: an environment variable, a runtime class, a path."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    name: str = ""
+    """The exact name or value; or leave it and give `pattern`."""
+    pattern: str = ""
+    """A regular expression that the whole name or value must match."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Per value that is harmless, what is to be said of it instead of `why`."""
+    warns: bool = False
+    """Whether it is a danger next to a claim (devices come in past the allocation)."""
+    why: str
+    """What becomes of it under DRA, in one sentence."""
+    source: str = ""
+    """Where the fact was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeUsage:
+    """Environment, runtime classes, annotations and device paths."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    env: tuple[Marker, ...] = ()
+    """Environment variables of containers."""
+    runtime_classes: tuple[Marker, ...] = ()
+    """Values of runtimeClassName."""
+    host_paths: tuple[Marker, ...] = ()
+    """hostPath volumes."""
+    annotations: tuple[Marker, ...] = ()
+    """Annotations of pods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """A plugin setting under which a count no longer means whole devices."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    key: str
+    """The setting's key, wherever it stands in a configuration: timeSlicing, mps, sharedDevNum."""
+    unless: tuple[str, ...] = ()
+    """Values that turn it off."""
+    why: str
+    """What becomes of the sharing under DRA."""
+    source: str = ""
+    """Where the fact was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginUsage:
+    """The device plugin itself and its settings."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    sharing: tuple[Sharing, ...] = ()
+    """Settings that make several pods share a device."""
+    exclusive: str = ""
+    """What must hold so that plugin and driver never own one device on one node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What replaces the extended resources of one device family."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    name: str
+    """<vendor>/<family>, as the file is called."""
+    title: str
+    """The family, for people."""
+    driver: str = ""
+    """The DRA driver's name, "" where there is none."""
+    maturity: str = ""
+    """How far the driver is, in one sentence."""
+    sources: tuple[str, ...]
+    """Repository, commit and path, or document, of every fact of this file."""
+    requires: tuple[str, ...] = ()
+    """What the vendor asks for: versions, switches, node labels."""
+    limits: tuple[str, ...] = ()
+    """What the driver cannot do that the plugin could."""
+    container: ContainerUsage | None = None
+    placement: PlacementUsage | None = None
+    runtime: RuntimeUsage | None = None
+    plugin: PluginUsage | None = None
+
+
+# --- What was found, and what becomes of it -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One dependence on a device plugin, at one place.
+
+    Shape: `field` is the path of the key inside `manifest.body`; `resource` is the extended
+    resource, label key, variable or path found; `quantity` is its value as text; `rule` is the
+    name of the rule that knows it, "" where none does; `line` and `column` count from 1.
+    """
+
+    usage: Usage
+    manifest: Manifest
+    field: Field
+    resource: str
+    quantity: str
+    rule: str
+    line: int
+    column: int
+    shape: Shape = "pod"
+    container: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The cluster that is planned for.
+
+    Shape: `minor` is the minor version of Kubernetes 1; `api_version` the newest of
+    `resource.k8s.io` it serves by default or behind a flag; `gates` the DRA feature gates that are
+    on; `asked` how it is known (flag, cluster, snapshot).
+    """
+
+    minor: int
+    api_version: str
+    gates: frozenset[str]
+    asked: str = "flag"
+
+    @property
+    def kubernetes(self) -> str:
+        """The version as people write it, `1.34`."""
+        return f"1.{self.minor}"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One field, `old` → `new`; ABSENT as old adds, as new removes; swapped it is the undo.
+
+    Fields of one set of edits all count list items as they stand before any of the edits.
+    """
+
+    field: Field
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """An object to create, with comments (`field` → text) where a choice needs one."""
+
+    body: Mapping[str, Any]
+    comments: Mapping[Field, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        return str(self.body["kind"])
+
+    @property
+    def name(self) -> str:
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.body["metadata"].get("namespace", ""))
+
+    @property
+    def is_cluster_scoped(self) -> bool:
+        return self.kind == "DeviceClass"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The smallest thing a person accepts or declines.
+
+    Shape: all `edits` are of `manifest`; a change without edits and creations is `manual` and
+    `why` says why; `before` and `after` are what a person reads, a line each; `notes` are said
+    beside it; `lighter` is the next lighter strategy and what stands against it.
+    """
+
+    phase: PhaseName
+    manifest: Manifest | None
+    findings: tuple[Finding, ...]
+    edits: tuple[Edit, ...] = ()
+    creates: tuple[Creation, ...] = ()
+    safety: Safety = "manual"
+    disruption: Disruption = "none"
+    strategy: Strategy = ""
+    why: str = ""
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    lighter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What must hold, in words, and the read-only question that shows it."""
+
+    says: str
+    ask: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One step of the rollout."""
+
+    name: PhaseName
+    who: str
+    changes: tuple[Change, ...] = ()
+    before: tuple[Check, ...] = ()
+    after: tuple[Check, ...] = ()
+    back: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The rollout: always four phases, some of them empty."""
+
+    target: Target
+    phases: tuple[Phase, ...]
+    assumptions: tuple[str, ...] = ()
+    version: int = 1

@@ -1,0 +1,119 @@
+"""Finding + Target → Change: what takes the place of each dependence, and how safely."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from migrate import kube
+from migrate.errors import PlanError
+from migrate.model import Change, Creation, Finding, Manifest, Rule, Target
+from migrate.translate import claims, container, plugin, pods, quota
+from migrate.translate.pods import Context, Flavour, Options, Pod
+
+__all__ = ["Options", "Translation", "changes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The changes, and how many of the pods that move would do with the bridge alone."""
+
+    changes: tuple[Change, ...]
+    pods: int
+    countable: int
+
+
+def changes(
+    findings: tuple[Finding, ...], rules: tuple[Rule, ...], target: Target, options: Options
+) -> Translation:
+    """What becomes of every finding.
+
+    Raises: PlanError if a finding is in no change, which is a defect of ours.
+    """
+    usage = {name: [f for f in findings if f.usage == name] for name in ("quota", "plugin")}
+    context = Context(rules, target, options, plugin.shared(usage["plugin"]))
+    found = [
+        pods.pod(manifest, spec, container.of_pod(rest, spec), context)
+        for manifest, rest in _by_manifest(findings)
+        for spec in kube.podspecs(manifest.body)
+        if container.of_pod(rest, spec)
+    ]
+    context = _with_flavours(found, context)
+    made = [change for pod in found for change in pods.changes(pod, context)]
+    inside = {id(f) for pod in found for f in pod.findings}
+    made += [_outside(f, context) for f in _loose(findings) if id(f) not in inside]
+    made += quota.changes(usage["quota"], target)
+    made += plugin.changes(usage["plugin"])
+    told = {id(f) for change in made for f in change.findings}
+    lost = [f for f in findings if id(f) not in told]
+    if lost:
+        where = f"{lost[0].manifest.origin.path}:{lost[0].line}"
+        raise PlanError(f"{len(lost)} findings are in no change, the first at {where}")
+    moving = [pod for pod in found if pod.counted and not pod.asked.refused]
+    return Translation(
+        changes=tuple(sorted(made, key=_order)),
+        pods=len(moving),
+        countable=sum(pod.is_countable for pod in moving),
+    )
+
+
+def _by_manifest(findings: Iterable[Finding]) -> list[tuple[Manifest, list[Finding]]]:
+    """The findings of pods, gathered by the object they stand in."""
+    gathered: dict[int, tuple[Manifest, list[Finding]]] = {}
+    for finding in _loose(findings):
+        entry = gathered.setdefault(id(finding.manifest), (finding.manifest, []))
+        entry[1].append(finding)
+    return list(gathered.values())
+
+
+def _loose(findings: Iterable[Finding]) -> list[Finding]:
+    return [f for f in findings if f.usage in {"container", "placement", "runtime"}]
+
+
+def _with_flavours(found: list[Pod], context: Context) -> Context:
+    """The context with a DeviceClass for every flavour that should have one of its own."""
+    if context.options.classes == "vendor" or context.options.strategy != "claim":
+        return context
+    users = Counter(f for pod in found if not pod.asked.refused for f in pod.flavours)
+    least = 1 if context.options.classes == "flavour" else 2
+    names: dict[Flavour, str] = {}
+    creations: dict[str, Creation] = {}
+    for pod in found:
+        for request in pod.requests:
+            key = (request.device_class, request.selectors)
+            if key in names or users[key] < least or not request.selectors:
+                continue
+            creation = claims.flavour(context.target, request, request.selectors)
+            names[key], creations[creation.name] = creation.name, creation
+    return replace(context, flavours=names, creations=creations)
+
+
+def _outside(finding: Finding, context: Context) -> Change:
+    """A finding that stands in no pod: values, shorthands of custom kinds, patches."""
+    manifest = finding.manifest
+    if finding.usage != "container":
+        why = "it stands outside a pod: it follows whatever renders it"
+    else:
+        place = kube.place(manifest.api_version, manifest.kind, finding.field)
+        why = (
+            place.why or "there is no pod here that could hold a claim: plan what it is rendered to"
+        )
+        if place.switch:
+            why = f"{why}; claims go to {place.switch}"
+        if kube.whole(finding.quantity) == 0:
+            why = f"a count of 0 asks for nothing; {why}"
+    return Change(
+        phase="claim",
+        manifest=manifest,
+        findings=(finding,),
+        why=why,
+        before=(f"{finding.quantity} × {finding.resource}",)
+        if finding.usage == "container"
+        else (f"{finding.resource}={finding.quantity}",),
+    )
+
+
+def _order(change: Change) -> tuple[str, int, int, str]:
+    first = change.findings[0]
+    return first.manifest.origin.path, first.line, first.column, first.resource

@@ -1,0 +1,170 @@
+"""Requests → the objects that hold them: claim templates with hashed names, classes per flavour."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from migrate import kube
+from migrate.model import Creation, Field, Target
+from migrate.translate.container import Request, Use
+from migrate.translate.placement import Condition
+
+_HASH: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim of a pod: the entry in `resourceClaims` and the template it is made from."""
+
+    entry: str
+    template: Creation
+    requests: tuple[Request, ...]
+
+
+def claims(
+    target: Target,
+    owner: tuple[str, str],
+    requests: tuple[Request, ...],
+    uses: tuple[Use, ...],
+    preferred: Sequence[Condition],
+    taken: Iterable[str],
+) -> tuple[Claim, ...]:
+    """The claims that hold these requests: one, unless a container could not name its part of it.
+
+    `owner` is the workload's namespace and name; `taken` are entries the pod has already.
+    A container names a claim once, whole or by one request, because `claims` is a map by claim
+    name under server-side apply. Source: core/v1 ResourceRequirements, `listMapKey=name`.
+    """
+    names = set(taken)
+    made: list[Claim] = []
+    for group in groups(requests, uses):
+        noun = _noun(group) if len(group) < len(requests) or len(group) == 1 else _noun(requests)
+        entry, number = noun, 2
+        while entry in names:
+            entry, number = kube.dns_label(noun, str(number)), number + 1
+        names.add(entry)
+        made.append(Claim(entry, _template(target, owner, noun, group, preferred), group))
+    return tuple(made)
+
+
+def groups(requests: tuple[Request, ...], uses: tuple[Use, ...]) -> tuple[tuple[Request, ...], ...]:
+    """The requests, parted so that each container uses one request, or all, of every part."""
+    by_name = {request.name: request for request in requests}
+    if all(len(use.requests) in {1, len(requests)} for use in uses):
+        return (requests,)
+    parts: list[set[str]] = [{name} for name in by_name]
+    for use in uses:
+        joined = [part for part in parts if part & set(use.requests)]
+        parts = [part for part in parts if part not in joined] + [set().union(*joined)]
+    order = list(by_name)
+    parts.sort(key=lambda part: min(order.index(name) for name in part))
+    return tuple(tuple(r for r in requests if r.name in part) for part in parts)
+
+
+def references(claims: Iterable[Claim], use: Use) -> tuple[dict[str, str], ...] | None:
+    """What `resources.claims` of a container says, None where it cannot be said."""
+    said: list[dict[str, str]] = []
+    for claim in claims:
+        names = [r.name for r in claim.requests]
+        used = [name for name in names if name in use.requests]
+        if len(used) == 1:
+            said.append({"name": claim.entry, "request": used[0]})
+        elif used and len(used) == len(names):
+            said.append({"name": claim.entry})
+        elif used:
+            return None
+    return tuple(said)
+
+
+def _noun(requests: Sequence[Request]) -> str:
+    nouns = {r.ask.match.resource.noun or "device" for r in requests}
+    return nouns.pop() if len(nouns) == 1 else "devices"
+
+
+def _template(
+    target: Target,
+    owner: tuple[str, str],
+    noun: str,
+    requests: Sequence[Request],
+    preferred: Sequence[Condition],
+) -> Creation:
+    """The ResourceClaimTemplate; its name ends in a hash of its spec, because it cannot be edited."""
+    namespace, name = owner
+    bodies = [_request(target, request, preferred) for request in requests]
+    body = kube.claim_template(target, "", namespace, bodies)
+    stem = kube.dns_label(name or "pod", noun, limit=kube.LABEL_LENGTH - _HASH - 1)
+    body["metadata"]["name"] = f"{stem}-{digest(body['spec'])}"
+    return Creation(body, _comments(requests))
+
+
+def _request(target: Target, request: Request, preferred: Sequence[Condition]) -> Mapping[str, Any]:
+    if not preferred:
+        return kube.request(
+            target, request.name, request.device_class, request.count, request.selectors
+        )
+    more = [(condition.cel,) for condition in preferred]
+    alternatives = [
+        kube.subrequest(
+            f"choice-{i}", request.device_class, request.count, (*request.selectors, *added)
+        )
+        for i, added in enumerate([*more, ()], start=1)
+    ]
+    return kube.prioritized_request(target, request.name, alternatives)
+
+
+def _comments(requests: Sequence[Request]) -> dict[Field, str]:
+    """Which container each request is for, where that is not plain."""
+    if len(requests) == 1:
+        return {}
+    return {
+        ("spec", "spec", "devices", "requests", i): (
+            f"for container {request.ask.container.name}: {request.count} × {request.ask.resource}"
+        )
+        for i, request in enumerate(requests)
+    }
+
+
+def digest(body: Any) -> str:
+    """The first digits of a hash of an object's content."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH]
+
+
+def flavour(
+    target: Target, request: Request, selectors: Sequence[str], extended: str = ""
+) -> Creation:
+    """A DeviceClass that holds the vendor's class selectors and those of a flavour.
+
+    The name is short enough for the implicit resource name of the class.
+    """
+    vendor = vendor_class(request)
+    both = tuple(dict.fromkeys((*vendor, *selectors)))
+    noun = request.ask.match.resource.noun or "device"
+    name = kube.dns_label(noun, digest([both, request.device_class]))
+    full = f"{name}.{request.device_class}"
+    if len(full) > kube.LABEL_LENGTH:
+        full = name
+    body = kube.device_class(target, full, both, extended)
+    return Creation(body, {("spec", "selectors"): f"{request.device_class}, narrowed"})
+
+
+def vendor_class(request: Request) -> tuple[str, ...]:
+    """The selectors of the vendor's own class of a request, as its rule knows them."""
+    container = request.ask.match.rule.container
+    classes = container.classes if container else ()
+    return next((c.selectors for c in classes if c.name == request.device_class), ())
+
+
+def with_class(
+    requests: Iterable[Request], names: Mapping[tuple[str, tuple[str, ...]], str]
+) -> tuple[Request, ...]:
+    """The requests, asking for a flavour's class where there is one for their selectors."""
+    return tuple(
+        replace(r, device_class=names[key], selectors=()) if key in names else r
+        for r in requests
+        for key in [(r.device_class, r.selectors)]
+    )

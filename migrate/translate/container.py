@@ -1,0 +1,241 @@
+"""What containers ask for, and the requests of a claim that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from migrate import kube
+from migrate.model import ABSENT, Edit, Field, Finding, Rule, as_text
+from migrate.read import ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One container's whole number of devices of one extended resource."""
+
+    container: kube.Container
+    resource: str
+    count: int
+    match: ruleset.Match
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the containers of one pod ask for.
+
+    Shape: `asks` can be answered by a claim (a count of 0 asks for nothing); `refused` says, a
+    sentence each, what cannot; `other` are names without an exact rule, with the reason.
+    """
+
+    asks: tuple[Ask, ...]
+    refused: tuple[str, ...]
+    other: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a claim."""
+
+    name: str
+    ask: Ask
+    count: int
+    device_class: str
+    selectors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The requests that one container uses."""
+
+    container: kube.Container
+    requests: tuple[str, ...]
+
+
+def asked(pod: kube.PodSpec, rules: tuple[Rule, ...]) -> Asked:
+    """What this pod asks for, read from its containers' limits and requests."""
+    asks: list[Ask] = []
+    refused: list[str] = []
+    other: dict[str, str] = {}
+    for container in pod.containers:
+        limits, requests = (_map(container.body, key) for key in ("limits", "requests"))
+        for name in dict.fromkeys([*limits, *requests]):
+            if not kube.is_device_resource(name):
+                continue
+            match = ruleset.resource(rules, name)
+            if match is None or match.resource.maps != "exact":
+                other[name] = _unmapped(match)
+                continue
+            limit, request = limits.get(name, ABSENT), requests.get(name, ABSENT)
+            reason = _refusal(container, name, limit, request)
+            if reason:
+                refused.append(reason)
+            else:
+                asks.append(Ask(container, name, kube.whole(limit) or 0, match))
+    return Asked(tuple(asks), tuple(dict.fromkeys(refused)), tuple(other.items()))
+
+
+def _map(container: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    resources = container.get("resources")
+    found = resources.get(key) if isinstance(resources, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _unmapped(match: ruleset.Match | None) -> str:
+    """Why no claim is made for a resource."""
+    if match is None:
+        return "no rule knows this resource: see 'dra-migrate rules list'"
+    instead = f"; instead: {match.resource.instead}" if match.resource.instead else ""
+    return f"{match.resource.why}{instead}"
+
+
+def _refusal(container: kube.Container, name: str, limit: Any, request: Any) -> str:
+    """Why this count cannot become a claim, "" where it can."""
+    if container.role == "ephemeral":
+        return f"{container.name} is an ephemeral container: it cannot use a claim"
+    if limit is ABSENT:
+        return f"only requests ask for {name}, and Kubernetes wants the limit as well: add it"
+    count = kube.whole(limit)
+    if count is None:
+        return _not_a_count(name, limit)
+    if request is not ABSENT and kube.whole(request) != count:
+        return (
+            f"limits ask for {as_text(limit)} and requests for {as_text(request)} {name}: "
+            "they must be equal"
+        )
+    if count > kube.DEVICES_PER_CLAIM:
+        return f"{count} {name} in one container: a claim holds {kube.DEVICES_PER_CLAIM} devices"
+    return ""
+
+
+def _not_a_count(name: str, value: Any) -> str:
+    said = as_text(value)
+    if isinstance(value, Mapping | list):
+        return f"the count of {name} is filled in by a template: plan the rendered output"
+    if "$" in said or "{" in said:
+        return f"the count of {name} is a variable, {said}: plan the rendered output, or set it"
+    if value is None or not said:
+        return f"the count of {name} is empty: set it"
+    if kube.quantity(value) is not None:
+        return f"{name}: {said} is a quantity, not a number of devices"
+    return f"{name}: {said} is not a number: set it"
+
+
+def requests(
+    asks: Iterable[Ask], selectors: Mapping[str, tuple[str, ...]], classes: Mapping[str, str]
+) -> tuple[tuple[Request, ...], tuple[Use, ...]]:
+    """The requests of a pod and which container uses which.
+
+    Containers that ask separately get separate devices. A container that runs to its end before
+    the others start (a non-restartable init container) uses the devices of a later one, as a
+    device plugin's accounting lets it; only what it asks for beyond that is requested for itself.
+    `selectors` and `classes` are, per driver, what placement adds to the requests.
+    Source: Kubernetes KEP-5004, `createRequestsAndMappings` of the scheduler.
+    """
+    counted = [ask for ask in asks if ask.count]
+    made: list[tuple[Ask, int]] = []
+    uses: list[tuple[Ask, list[int]]] = []
+    for ask in [a for a in counted if a.container.role != "init"]:
+        uses.append((ask, [len(made)]))
+        made.append((ask, ask.count))
+    first = [a for a in counted if a.container.role == "init"]
+    for ask in reversed(first):
+        used = _reused(ask, made)
+        missing = ask.count - sum(made[i][1] for i in used)
+        if missing > 0:
+            used.append(len(made))
+            made.append((ask, missing))
+        uses.append((ask, used))
+    names = _names([ask for ask, _ in made])
+    built = tuple(
+        _request(name, ask, count, selectors, classes)
+        for name, (ask, count) in zip(names, made, strict=True)
+    )
+    return built, _uses(uses, names)
+
+
+def _request(
+    name: str,
+    ask: Ask,
+    count: int,
+    selectors: Mapping[str, tuple[str, ...]],
+    classes: Mapping[str, str],
+) -> Request:
+    driver, resource = ask.match.rule.driver, ask.match.resource
+    own = tuple(
+        ruleset.expression(s, ask.match.groups, resource.groups) for s in resource.selectors
+    )
+    return Request(
+        name=name,
+        ask=ask,
+        count=count,
+        device_class=classes.get(driver, "") or resource.device_class,
+        selectors=tuple(dict.fromkeys((*own, *selectors.get(driver, ())))),
+    )
+
+
+def _reused(ask: Ask, made: list[tuple[Ask, int]]) -> list[int]:
+    """The request of another container that this one can use: the smallest that is enough, else the largest."""
+    same = [i for i, (other, _) in enumerate(made) if other.resource == ask.resource]
+    enough = [i for i in same if made[i][1] >= ask.count]
+    if enough:
+        return [min(enough, key=lambda i: made[i][1])]
+    return [max(same, key=lambda i: made[i][1])] if same else []
+
+
+def _names(asks: list[Ask]) -> list[str]:
+    """A DNS label for every request, short where nothing needs telling apart."""
+    nouns = [ask.match.resource.noun or "device" for ask in asks]
+    if len(asks) == 1:
+        return nouns
+    containers = [ask.container.name or f"container-{i}" for i, ask in enumerate(asks)]
+    alone = len(set(containers)) == len(containers)
+    names: list[str] = []
+    for container, noun in zip(containers, nouns, strict=True):
+        name = kube.dns_label(container) if alone else kube.dns_label(container, noun)
+        number = 2
+        while name in names:
+            name = kube.dns_label(container, noun, str(number))
+            number += 1
+        names.append(name)
+    return names
+
+
+def _uses(uses: list[tuple[Ask, list[int]]], names: list[str]) -> tuple[Use, ...]:
+    """Uses gathered per container, in the order of the pod."""
+    gathered: dict[Field, Use] = {}
+    for ask, numbers in uses:
+        field = ask.container.field
+        use = gathered.get(field, Use(ask.container, ()))
+        added = (*use.requests, *(names[i] for i in numbers))
+        gathered[field] = replace(use, requests=tuple(dict.fromkeys(added)))
+    return tuple(gathered.values())
+
+
+def removals(asks: Iterable[Ask]) -> tuple[Edit, ...]:
+    """Edits that take the extended resources out of limits and requests."""
+    edits: list[Edit] = []
+    for ask in asks:
+        for key in ("limits", "requests"):
+            old = _map(ask.container.body, key).get(ask.resource, ABSENT)
+            if old is not ABSENT:
+                field = (*ask.container.field, "resources", key, ask.resource)
+                edits.append(Edit(field, old, ABSENT))
+    return tuple(edits)
+
+
+def renames(asks: Iterable[Ask], names: Mapping[str, str]) -> tuple[Edit, ...]:
+    """Edits that ask for a class by its implicit resource name instead; `names` per resource."""
+    edits: list[Edit] = []
+    for ask in asks:
+        for edit in removals([ask]):
+            field = (*edit.field[:-1], names[ask.resource])
+            edits += [edit, Edit(field, ABSENT, edit.old)]
+    return tuple(edits)
+
+
+def of_pod(findings: Iterable[Finding], pod: kube.PodSpec) -> tuple[Finding, ...]:
+    """The findings that stand inside a pod."""
+    size = len(pod.field)
+    return tuple(f for f in findings if f.field[:size] == pod.field)

@@ -1,0 +1,415 @@
+"""One pod → one change: what its containers, placement and runtime become together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from migrate import kube
+from migrate.model import (
+    ABSENT,
+    Change,
+    Creation,
+    Edit,
+    Finding,
+    Manifest,
+    Rule,
+    Strategy,
+    Target,
+)
+from migrate.translate import claims, container, placement, runtime
+
+Classes = Literal["vendor", "flavour", "auto"]
+Choice = Literal["claim", "least", "class", "bridge"]
+Flavour = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person chose."""
+
+    strategy: Choice = "claim"
+    placement: placement.Mode = "convert"
+    classes: Classes = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod that asks for devices, and all that was read of it before a strategy is chosen."""
+
+    manifest: Manifest
+    spec: kube.PodSpec
+    findings: tuple[Finding, ...]
+    asked: container.Asked
+    placed: placement.Placed
+    requests: tuple[container.Request, ...]
+    uses: tuple[container.Use, ...]
+    place: kube.Place
+
+    @property
+    def counted(self) -> tuple[container.Ask, ...]:
+        return tuple(ask for ask in self.asked.asks if ask.count)
+
+    @property
+    def flavours(self) -> tuple[Flavour, ...]:
+        """The classes with selectors that its requests need."""
+        return tuple(
+            dict.fromkeys((r.device_class, r.selectors) for r in self.requests if r.selectors)
+        )
+
+    @property
+    def is_countable(self) -> bool:
+        """Whether a resource name alone says all that the pod needs (the bridge is enough)."""
+        plain = not (self.placed.selectors or self.placed.classes or self.placed.preferred)
+        return plain and not self.placed.stays and not self.placed.edits
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every pod is translated against."""
+
+    rules: tuple[Rule, ...]
+    target: Target
+    options: Options
+    shared: Mapping[str, Finding] = field(default_factory=dict)
+    flavours: Mapping[Flavour, str] = field(default_factory=dict)
+    creations: Mapping[str, Creation] = field(default_factory=dict)
+
+
+def pod(
+    manifest: Manifest, spec: kube.PodSpec, findings: tuple[Finding, ...], context: Context
+) -> Pod:
+    """All that is known of one pod."""
+    asked = container.asked(spec, context.rules)
+    counted = [ask for ask in asked.asks if ask.count]
+    drivers = frozenset(ask.match.rule.driver for ask in counted if ask.match.rule.driver)
+    prioritized = kube.serves(context.target, "DRAPrioritizedList")
+    placed = (
+        placement.Placed()
+        if context.options.placement == "keep" or not counted
+        else placement.placed(spec, context.rules, drivers, prioritized=prioritized)
+    )
+    if context.options.placement == "both":
+        placed.edits.clear()
+    selectors = {driver: tuple(cel) for driver, cel in placed.selectors.items()}
+    requests, uses = container.requests(asked.asks, selectors, placed.classes)
+    place = kube.place(manifest.api_version, manifest.kind, spec.field)
+    return Pod(manifest, spec, findings, asked, placed, requests, uses, place)
+
+
+def changes(pod: Pod, context: Context) -> tuple[Change, ...]:
+    """The changes of one pod: at most one that edits it, and one for each thing left to a person."""
+    others = dict(pod.asked.other)
+    left = tuple(f for f in pod.findings if f.usage == "container" and f.resource in others)
+    mine = tuple(f for f in pod.findings if f not in left)
+    made = [_manual(pod, (f,), others[f.resource], f.resource) for f in left]
+    if mine:
+        made.insert(0, _change(pod, mine, context))
+    return tuple(made)
+
+
+def _change(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
+    why = "; ".join(pod.asked.refused) or _cannot(pod)
+    if why:
+        return _manual(pod, findings, why)
+    if not pod.counted:
+        return _nothing_asked(pod, findings)
+    strategy = _strategy(pod, context)
+    if strategy == "bridge":
+        return _bridge(pod, findings, context)
+    if strategy == "class":
+        return _class(pod, findings, context)
+    if context.options.strategy == "bridge":
+        return _manual(pod, findings, _more_than_a_bridge(pod, context))
+    if context.options.strategy == "class":
+        return _manual(pod, findings, _no_names(context))
+    if pod.place.support == "drops":
+        switch = f"; claims go to {pod.place.switch}" if pod.place.switch else ""
+        return _manual(pod, findings, f"{pod.place.why}{switch}")
+    return _claim(pod, findings, context)
+
+
+def _strategy(pod: Pod, context: Context) -> Strategy:
+    """The strategy for a pod: the one chosen, or the lightest that keeps the meaning."""
+    choice = context.options.strategy
+    if choice == "claim" or not kube.serves(context.target, "DRAExtendedResource"):
+        return "claim"
+    if choice in {"bridge", "least"} and pod.is_countable:
+        return "bridge"
+    if choice in {"class", "least"} and not pod.placed.preferred:
+        return "class"
+    return "claim"
+
+
+def _cannot(pod: Pod) -> str:
+    """Why a pod of this kind cannot move, whatever it asks for; "" where it can."""
+    if isinstance(pod.spec.body.get("nodeName"), str) and pod.counted:
+        return (
+            "spec.nodeName bypasses the scheduler, which allocates claims: "
+            "select the node by its kubernetes.io/hostname label instead"
+        )
+    origin = pod.manifest.origin
+    if origin.readonly and origin.via != "stream":
+        return origin.readonly
+    if not pod.manifest.kind:
+        return "it is not a Kubernetes object: plan what it is rendered to"
+    built_in = pod.place.support == "keeps" and "." not in pod.manifest.group
+    if built_in and any("image" not in c.body for c in pod.spec.containers):
+        return (
+            "a container has no image, so this is a patch and its base decides what stands: "
+            "plan the rendered output ('kustomize build … | dra-migrate plan -')"
+        )
+    return ""
+
+
+def _nothing_asked(pod: Pod, findings: tuple[Finding, ...]) -> Change:
+    """A pod whose counts are all 0, or that only names labels or the runtime."""
+    edits = container.removals(pod.asked.asks)
+    if not edits:
+        return _manual(pod, findings, "the pod asks for no device, so nothing takes its place")
+    return Change(
+        phase="claim",
+        manifest=pod.manifest,
+        findings=findings,
+        edits=edits,
+        safety="safe",
+        disruption=kube.restart(pod.manifest.kind),
+        why="a count of 0 asks for nothing",
+        before=_before(pod, findings),
+        after=("nothing",),
+    )
+
+
+def _bridge(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
+    reasons = _reasons(pod, context)
+    return Change(
+        phase="bridge",
+        manifest=pod.manifest,
+        findings=findings,
+        creates=served(pod.requests, context.target),
+        safety="review" if reasons else "safe",
+        strategy="bridge",
+        why="a DeviceClass that carries the resource's name serves the pod as it is",
+        before=_before(pod, findings),
+        after=tuple(f"{a.count} × {a.resource}, served by DRA" for a in pod.counted),
+        notes=(*reasons, *_notes(pod, context)),
+    )
+
+
+def served(requests: Iterable[container.Request], target: Target) -> tuple[Creation, ...]:
+    """The DeviceClasses that carry the extended resource names of these requests."""
+    made: dict[str, Creation] = {}
+    for request in requests:
+        name = request.ask.resource
+        own = claims.vendor_class(request)
+        if request.selectors:
+            made[name] = claims.flavour(target, request, request.selectors, name)
+        else:
+            body = kube.device_class(target, request.device_class, own, name)
+            made[name] = Creation(body)
+    return tuple(made.values())
+
+
+def _class(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
+    """One key of limits renamed to the implicit resource name of a class."""
+    names: dict[str, str] = {}
+    creates: list[Creation] = []
+    for request in pod.requests:
+        device_class = request.device_class
+        if request.selectors:
+            creation = claims.flavour(context.target, request, request.selectors)
+            creates.append(creation)
+            device_class = creation.name
+        names[request.ask.resource] = f"{kube.CLASS_RESOURCE_PREFIX}{device_class}"
+    zeros = container.removals(a for a in pod.asked.asks if not a.count)
+    added, more = _tolerations(pod)
+    reasons = (*_reasons(pod, context), *more)
+    return Change(
+        phase="claim",
+        manifest=pod.manifest,
+        findings=findings,
+        edits=(*container.renames(pod.counted, names), *zeros, *pod.placed.edits, *added),
+        creates=tuple({c.name: c for c in creates}.values()),
+        safety="review" if reasons else "safe",
+        disruption=kube.restart(pod.manifest.kind),
+        strategy="class",
+        why="one key names the class; pods need no claim of their own",
+        before=_before(pod, findings),
+        after=tuple(f"{a.count} × {names[a.resource]}" for a in pod.counted),
+        notes=(*reasons, *_notes(pod, context)),
+        lighter="bridge: " + _more_than_a_bridge(pod, context),
+    )
+
+
+def _claim(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
+    requests = claims.with_class(pod.requests, context.flavours)
+    entries = pod.spec.body.get("resourceClaims")
+    listed = entries if isinstance(entries, list) else []
+    taken = [str(e["name"]) for e in listed if isinstance(e, Mapping) and "name" in e]
+    owner = (pod.manifest.namespace, pod.manifest.name or pod.manifest.kind)
+    made = claims.claims(context.target, owner, requests, pod.uses, pod.placed.preferred, taken)
+    edits, reason = _claim_edits(pod, made, listed)
+    if reason:
+        return _manual(pod, findings, reason)
+    added, more = _tolerations(pod)
+    reasons = (*_reasons(pod, context), *more)
+    classes = [
+        context.creations[r.device_class] for r in requests if r.device_class in context.creations
+    ]
+    return Change(
+        phase="claim",
+        manifest=pod.manifest,
+        findings=findings,
+        edits=(*edits, *pod.placed.edits, *added),
+        creates=(*(claim.template for claim in made), *{c.name: c for c in classes}.values()),
+        safety="review" if reasons else "safe",
+        disruption=kube.restart(pod.manifest.kind),
+        strategy="claim",
+        why=_why_claim(pod, context),
+        before=_before(pod, findings),
+        after=(*_after(requests), *pod.placed.said),
+        notes=(*reasons, *_notes(pod, context)),
+        lighter=_lighter(pod, context),
+    )
+
+
+def _claim_edits(
+    pod: Pod, made: tuple[claims.Claim, ...], listed: list[Any]
+) -> tuple[tuple[Edit, ...], str]:
+    """The edits of containers and pod, or the reason why they cannot be made."""
+    edits = list(container.removals(pod.asked.asks))
+    for use in pod.uses:
+        said = claims.references(made, use)
+        if said is None:
+            return (), (
+                f"{use.container.name} needs a part of a claim that it cannot name: "
+                "split the pod's requests by hand"
+            )
+        resources = use.container.body.get("resources", {})
+        own = resources.get("claims")
+        place = (*use.container.field, "resources", "claims")
+        edits += _appended(place, own if isinstance(own, list) else None, list(said))
+    entries = [{"name": c.entry, "resourceClaimTemplateName": c.template.name} for c in made]
+    place = (*pod.spec.field, "resourceClaims")
+    return (*edits, *_appended(place, listed or None, entries)), ""
+
+
+def _appended(place: tuple[str | int, ...], items: list[Any] | None, new: list[Any]) -> list[Edit]:
+    """Edits that add items to a list, or the list with them."""
+    if items is None:
+        return [Edit(place, ABSENT, new)]
+    return [Edit((*place, len(items) + i), ABSENT, item) for i, item in enumerate(new)]
+
+
+def _tolerations(pod: Pod) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
+    """The tolerations to write out, and a sentence for each."""
+    asks = [(a.resource, a.match.rule) for a in pod.counted]
+    missing = placement.tolerations(pod.spec, asks)
+    own = pod.spec.body.get("tolerations")
+    place = (*pod.spec.field, "tolerations")
+    edits = _appended(
+        place, own if isinstance(own, list) and own else None, [dict(b) for b, _ in missing]
+    )
+    said = tuple(f"toleration {body['key']} is written out: {why}" for body, why in missing)
+    return (tuple(edits) if missing else ()), said
+
+
+def _reasons(pod: Pod, context: Context) -> tuple[str, ...]:
+    """Why a person should look, a sentence each; none makes a change safe."""
+    reasons = list(dict.fromkeys(pod.placed.stays))
+    if pod.place.support != "keeps":
+        reasons.append(pod.place.why)
+    scheduler = pod.spec.body.get("schedulerName")
+    if isinstance(scheduler, str) and scheduler != "default-scheduler":
+        reasons.append(f"schedulerName {scheduler}: see that this scheduler allocates claims")
+    if pod.placed.preferred:
+        reasons.append("a preference becomes an order of alternatives, not a score of nodes")
+    if pod.asked.other:
+        names = ", ".join(name for name, _ in pod.asked.other)
+        reasons.append(f"{names} stays with its device plugin: the two are no longer aligned")
+    if pod.manifest.kind == "DaemonSet":
+        reasons.append("every pod of the DaemonSet takes devices of its own on its node")
+    for ask in pod.counted:
+        found = context.shared.get(ask.resource) or context.shared.get(ask.match.rule.name)
+        if found:
+            where = f"{found.manifest.origin.path}:{found.line}"
+            reasons.append(
+                f"{ask.resource} is shared ({where}), so 1 was not a whole device: {found.note}"
+            )
+    first = {a.container.name: a for a in pod.counted if a.container.role == "init"}
+    for use in pod.uses:
+        ask = first.get(use.container.name)
+        total = sum(r.count for r in pod.requests if r.name in use.requests)
+        if ask and total > ask.count:
+            reasons.append(
+                f"init container {use.container.name} sees {total} devices instead of {ask.count}"
+            )
+    return tuple(dict.fromkeys(reasons)) + _dangers(pod, context)
+
+
+def _dangers(pod: Pod, context: Context) -> tuple[str, ...]:
+    marks = [f for f in pod.findings if f.usage == "runtime"]
+    return tuple(said for said, warns in runtime.said(marks, context.rules) if warns)
+
+
+def _notes(pod: Pod, context: Context) -> tuple[str, ...]:
+    """What is kept and harmless, and what follows from the move."""
+    marks = [f for f in pod.findings if f.usage == "runtime"]
+    kept = [said for said, warns in runtime.said(marks, context.rules) if not warns]
+    return (*dict.fromkeys(pod.placed.warnings), *kept)
+
+
+def _manual(pod: Pod, findings: tuple[Finding, ...], why: str, resource: str = "") -> Change:
+    asks = [f for f in findings if not resource or f.resource == resource]
+    return Change(
+        phase="claim",
+        manifest=pod.manifest,
+        findings=findings,
+        why=why,
+        before=_before(pod, tuple(asks)),
+    )
+
+
+def _before(pod: Pod, findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    """What a person reads of today: counts per resource, then labels."""
+    counts: dict[tuple[str, str], None] = {}
+    for finding in findings:
+        if finding.usage == "container":
+            counts[(finding.container, f"{finding.quantity} × {finding.resource}")] = None
+    labels = [f"{f.resource}={f.quantity}" for f in findings if f.usage == "placement"]
+    many = len({name for name, _ in counts}) > 1
+    asks = [f"{said} ({name})" if many and name else said for name, said in counts]
+    return (*asks, *dict.fromkeys(labels))
+
+
+def _after(requests: Iterable[container.Request]) -> tuple[str, ...]:
+    return tuple(f"{r.count} × {r.device_class}" for r in requests)
+
+
+def _why_claim(pod: Pod, context: Context) -> str:
+    if pod.is_countable and kube.serves(context.target, "DRAExtendedResource"):
+        return "a claim, as chosen"
+    return "a claim of its own for every pod, with the devices it needs"
+
+
+def _lighter(pod: Pod, context: Context) -> str:
+    if not kube.serves(context.target, "DRAExtendedResource"):
+        return "bridge: Kubernetes 1.36 serves extended resources from a DeviceClass; this target does not"
+    if pod.is_countable:
+        return "bridge: would do, nothing of the workload changes ('--strategy least')"
+    return "class: one key in limits, with a DeviceClass for the flavour ('--strategy least')"
+
+
+def _more_than_a_bridge(pod: Pod, context: Context) -> str:
+    if not kube.serves(context.target, "DRAExtendedResource"):
+        return _no_names(context)
+    said = [*pod.placed.said, *pod.placed.stays]
+    return f"a resource name cannot carry {'; '.join(said)}" if said else "a count is all it needs"
+
+
+def _no_names(context: Context) -> str:
+    return (
+        f"Kubernetes {context.target.kubernetes} does not serve extended resources from a "
+        "DeviceClass (DRAExtendedResource is on from 1.36)"
+    )
