@@ -170,6 +170,8 @@ class Resource:
     """CEL selectors of the request, with `{group}` for the groups of `pattern` (their text is quoted by `groups`)."""
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Per group, plain replacements made in the order given before it is put into a selector."""
+    divides: tuple[str, ...] = ()
+    """Resources of which a container that also asks for this one gets a share, not whole devices."""
     noun: str = ""
     """A short DNS label that claims and requests are named by: gpu, mig, nic."""
     why: str = ""
@@ -214,6 +216,8 @@ class Label:
     """Who writes it: the plugin's stack (it goes when the plugin goes), a cloud or autoscaler, the administrator."""
     guard: str = ""
     """A CEL expression that is true when the device has the attribute; put before every use of it."""
+    classes: tuple[str, ...] = ()
+    """The resources' classes that it speaks of; of every class of the driver where none is given."""
     number: str = ""
     """A CEL integer expression for the operators Gt and Lt, "" where they have no meaning."""
     values: tuple[LabelValue, ...] = ()
@@ -492,6 +496,7 @@ class Phase:
     name: PhaseName
     who: str
     changes: tuple[Change, ...] = ()
+    creates: tuple[Creation, ...] = ()
     before: tuple[Check, ...] = ()
     after: tuple[Check, ...] = ()
     back: str = ""

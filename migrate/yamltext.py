@@ -13,7 +13,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
 import yaml
@@ -45,7 +45,7 @@ class _Mark(NamedTuple):
 
 
 class Node:
-    """One node of the tree.
+    """One node of the tree; itself a scalar, its subclasses are the other kinds.
 
     Shape: `start` and `end` are offsets in `Text.source`, properties (anchor, tag) included; a
     block collection or block scalar ends where its last leaf ends, before comments and blank
@@ -53,23 +53,16 @@ class Node:
     plain, else the character that opens the scalar. `target` is what an alias stands for.
     """
 
-    __slots__ = (
-        "anchor",
-        "end",
-        "entries",
-        "flow",
-        "kind",
-        "mark",
-        "raw",
-        "start",
-        "style",
-        "tag",
-        "target",
-    )
+    __slots__ = ("anchor", "end", "mark", "raw", "start", "style", "tag")
+
+    # Attributes of the class: most nodes are scalars, and every slot costs time and memory.
+    kind: Kind = "scalar"
+    flow: bool = False
+    entries: Sequence[Any] = ()
+    target: Node | None = None
 
     def __init__(
         self,
-        kind: Kind,
         start: int,
         end: int,
         mark: _Mark,
@@ -78,7 +71,6 @@ class Node:
         anchor: str | None,
         tag: str | None,
     ) -> None:
-        self.kind = kind
         self.start = start
         self.end = end
         self.mark = mark
@@ -86,9 +78,6 @@ class Node:
         self.raw = raw
         self.anchor = anchor
         self.tag = tag
-        self.flow = False
-        self.entries: Sequence[Any] = ()
-        self.target: Node | None = None
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.line}:{self.column}>"
@@ -114,6 +103,21 @@ class Node:
     def real(self) -> Node:
         """The node itself, or what an alias stands for."""
         return self.target if self.target is not None else self
+
+
+class _Mapping(Node):
+    __slots__ = ("entries", "flow")
+    kind = "mapping"
+
+
+class _Sequence(Node):
+    __slots__ = ("entries", "flow")
+    kind = "sequence"
+
+
+class _Alias(Node):
+    __slots__ = ("target",)
+    kind = "alias"
 
 
 class Document:
@@ -310,26 +314,25 @@ def _events(plain: str) -> Iterator[Any]:
 class _Anchors:
     """The anchors of one document, and what their aliases would expand to."""
 
-    __slots__ = ("known", "limits", "open", "total", "weights")
+    __slots__ = ("known", "limits", "open", "weights")
 
-    def __init__(self, limits: Limits, total: int = 0) -> None:
+    def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.known: dict[str, Node] = {}
         self.open: dict[int, int] = {}
         self.weights: dict[int, tuple[int, int]] = {}
-        self.total = total
 
-    def began(self, node: Node) -> None:
+    def began(self, node: Node, total: int) -> None:
         if node.anchor is not None:
             self.known[node.anchor] = node
-            self.open[id(node)] = self.total
+            self.open[id(node)] = total
 
-    def ended(self, node: Node, height: int) -> None:
+    def ended(self, node: Node, total: int, height: int) -> None:
         if node.anchor is not None:
-            self.weights[id(node)] = (self.total - self.open.pop(id(node)) + 1, height)
+            self.weights[id(node)] = (total - self.open.pop(id(node)) + 1, height)
 
-    def followed(self, alias: Node, depth: int) -> int:
-        """The height of what the alias stands for, counted into the total."""
+    def followed(self, alias: Node, depth: int) -> tuple[int, int]:
+        """How many values the alias stands for, and how deep they nest."""
         target = self.known.get(alias.raw)
         if target is None:
             raise _at(alias, f"the alias *{alias.raw} names no anchor above it")
@@ -337,12 +340,9 @@ class _Anchors:
             raise _at(alias, f"the alias *{alias.raw} stands inside what it names")
         alias.target = target
         weight, height = self.weights[id(target)]
-        self.total += weight
-        if self.total > self.limits.nodes:
-            raise _at(alias, f"aliases make more than {self.limits.nodes:,} values of this text")
         if depth + height > self.limits.depth:
             raise _at(alias, f"aliases nest deeper than {self.limits.depth} levels")
-        return height
+        return weight, height
 
 
 def _at(node: Node, reason: str) -> YamlError:
@@ -351,55 +351,51 @@ def _at(node: Node, reason: str) -> YamlError:
 
 def _built(plain: str, limits: Limits) -> tuple[Document, ...]:
     """The documents of a text; the stack holds the open collections and what stands in them."""
+    scalar, alias = yaml.ScalarEvent, yaml.AliasEvent
+    opened = {yaml.MappingStartEvent: _Mapping, yaml.SequenceStartEvent: _Sequence}
+    closed = {yaml.MappingEndEvent, yaml.SequenceEndEvent}
     documents: list[Document] = []
     stack: list[tuple[Node, list[Node], int]] = []
     flat: list[Node] = []
-    height = ended = aliases = 0
-    anchors = _Anchors(limits)
-    most = limits.nodes
+    total = height = ended = aliases = 0
+    anchors, most = _Anchors(limits), limits.nodes
     for event in _events(plain):
         cls = type(event)
-        if cls is yaml.ScalarEvent:
-            mark = event.start_mark
+        if cls is scalar:
+            mark, style, anchor = event.start_mark, event.style or "", event.anchor
             start, end = mark.index, event.end_mark.index
-            style, anchor = event.style, event.anchor
             if style in ("|", ">"):
                 end = _block_end(plain, start, end, event.value)
-            node = Node("scalar", start, end, mark, style or "", event.value, anchor, event.tag)
+            node = Node(start, end, mark, style, event.value, anchor, event.tag)
             flat.append(node)
-            anchors.total += 1
+            total += 1
             if anchor is not None:
-                anchors.began(node)
-                anchors.ended(node, 0)
-        elif cls is yaml.MappingStartEvent or cls is yaml.SequenceStartEvent:
+                anchors.began(node, total)
+                anchors.ended(node, total, 0)
+        elif cls in opened:
             mark = event.start_mark
-            kind: Kind = "mapping" if cls is yaml.MappingStartEvent else "sequence"
-            node = Node(kind, mark.index, mark.index, mark, "", "", event.anchor, event.tag)
+            node = opened[cls](mark.index, mark.index, mark, "", "", event.anchor, event.tag)
             node.flow = bool(event.flow_style)
-            anchors.total += 1
-            if anchors.total > most:
-                raise _at(node, f"the text has more than {most:,} values")
-            anchors.began(node)
+            total += 1
+            anchors.began(node, total)
             flat.append(node)
             stack.append((node, flat, height))
             flat, height = [], 0
             if len(stack) > limits.depth:
                 raise _at(node, f"the text nests deeper than {limits.depth} levels")
-        elif cls is yaml.MappingEndEvent or cls is yaml.SequenceEndEvent:
+        elif cls in closed:
             node, above, tallest = stack.pop()
             _close(node, flat, plain, event.end_mark.index)
-            anchors.ended(node, height + 1)
+            anchors.ended(node, total, height + 1)
             flat, height = above, max(tallest, height + 1)
-        elif cls is yaml.AliasEvent:
+        elif cls is alias:
             mark = event.start_mark
-            node = Node(
-                "alias", mark.index, event.end_mark.index, mark, "*", event.anchor, None, None
-            )
+            node = _Alias(mark.index, event.end_mark.index, mark, "*", event.anchor, None, None)
             flat.append(node)
-            aliases += 1
+            weight, tall = anchors.followed(node, len(stack))
+            total, height, aliases = total + weight, max(height, tall), aliases + 1
             if aliases > limits.aliases:
                 raise _at(node, f"the text has more than {limits.aliases:,} aliases")
-            height = max(height, anchors.followed(node, len(stack)))
             documents[-1].aliases.append(node)
         elif cls is yaml.DocumentStartEvent:
             # After `...` a document begins at once, else at its directives or its `---`.
@@ -408,13 +404,12 @@ def _built(plain: str, limits: Limits) -> tuple[Document, ...]:
             if documents:
                 documents[-1].end = start
             documents.append(Document(len(documents), start, marker))
-            anchors = _Anchors(limits, anchors.total)
-            flat, height = [], 0
+            anchors, flat, height = _Anchors(limits), [], 0
         elif cls is yaml.DocumentEndEvent:
             documents[-1].root = flat[0]
             ended = _line_end(plain, event.end_mark.index) if event.explicit else 0
-        if anchors.total > most:
-            raise YamlError(f"the text has more than {most:,} values", line=1, column=1)
+        if total > most:
+            raise _at(flat[-1] if flat else stack[-1][0], f"the text has more than {most:,} values")
     if documents:
         documents[-1].end = len(plain)
     return tuple(documents)
@@ -432,6 +427,9 @@ def _close(node: Node, flat: list[Node], plain: str, end: int) -> None:
         node.end = max(flat[-1].end, flat[-2].end if len(flat) > 1 else 0)
 
 
+_KEEPS: Final = re.compile(r"[|>][0-9]?\+")
+
+
 def _block_end(plain: str, start: int, end: int, value: str) -> int:
     """The end of a block scalar's last line of content, without its line break."""
     header_end = plain.find("\n", start, end)
@@ -440,12 +438,12 @@ def _block_end(plain: str, start: int, end: int, value: str) -> int:
     header = plain[start:header_end]
     body = plain[header_end:end]
     if not value.strip(" \t\n"):
-        lines = value.count("\n") if re.search(r"[|>][0-9]?\+", header) else 0
+        lines = value.count("\n") if _KEEPS.search(header) else 0
         for _ in range(lines):
             found = plain.find("\n", header_end + 1, end)
             header_end = found if found >= 0 else header_end
         return start + len(plain[start:header_end].rstrip("\r"))
-    if re.search(r"[|>][0-9]?\+", header):
+    if _KEEPS.search(header):
         kept = body[:-1] if body.endswith("\n") else body
     elif not value.rstrip("\n").rpartition("\n")[2].strip(" \t"):
         kept = body.rstrip("\r\n")
@@ -505,8 +503,7 @@ def _from_json(source: str, limits: Limits) -> tuple[Document, ...]:
         if total > 3 * limits.nodes or len(stack) > limits.depth:
             raise YamlError("the text has too many values or levels", line=line + 1, column=1)
         if text in ("{", "["):
-            kind: Kind = "mapping" if text == "{" else "sequence"
-            node = Node(kind, start, at, mark, "", "", None, None)
+            node = (_Mapping if text == "{" else _Sequence)(start, at, mark, "", "", None, None)
             node.flow = True
             flat.append(node)
             stack.append((node, flat))
@@ -518,7 +515,7 @@ def _from_json(source: str, limits: Limits) -> tuple[Document, ...]:
         elif text not in (",", ":"):
             style = '"' if text[0] == '"' else ""
             raw = json.loads(text) if style else text
-            flat.append(Node("scalar", start, at, mark, style, raw, None, None))
+            flat.append(Node(start, at, mark, style, raw, None, None))
         if not stack and flat:
             document = Document(len(documents), documents[-1].end if documents else 0, -1)
             document.root, document.end, flat = flat[0], at, []
@@ -1087,6 +1084,7 @@ class _Style:
     quote: str = '"'
     newline: str = "\n"
     is_json: bool = False
+    literal: bool = True
 
 
 def _token(value: Any, style: _Style, *, flow: bool = False, like: str = "") -> str:
@@ -1150,7 +1148,7 @@ def _block(head: str, value: Any, column: int, style: _Style, *, item: bool = Fa
             elif head:
                 lines.append(head)
             stack.extend(reversed(children))
-        elif _is_inline(value):
+        elif _is_inline(value) or not style.literal:
             lines.append(f"{head} {_token(value, style)}")
         else:
             lines.append(f"{head} |{'' if value.endswith(chr(10)) else '-'}")
@@ -1233,6 +1231,7 @@ class _Cut(NamedTuple):
 
 _SKIP: Final = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*+")
 _COLON: Final = re.compile(r"[ \t]*:")
+_BLANK: Final = re.compile(r"(?:[ \t]*\r?\n)*")
 _COMMENT_LINE: Final = re.compile(r"([ \t]*)(#?)[^\n]*\n")
 _STATEMENT: Final = re.compile(r"\{[{%]-?\s*(if|range|with|define|block|for|macro|end\w*)\b")
 
@@ -1251,7 +1250,8 @@ class _Editor:
         self.quoted = quoted
         self.style = _style(text, document)
         self.aliased = {id(alias.target) for alias in document.aliases}
-        self._leaves: list[tuple[int, int]] | None = None
+        self.depth = 0
+        self._leaves: list[Node] | None = None
 
     # What is refused
 
@@ -1383,22 +1383,36 @@ class _Editor:
 
     # Splices
 
-    def cut(self, start: int, end: int, text: str = "", column: int = 0) -> None:
+    def cut(self, start: int, end: int, text: str = "") -> None:
         if self.text.newline != "\n":
             text = text.replace("\r\n", "\n").replace("\n", self.text.newline)
         if start < end or text:
-            self.cuts.append(_Cut(start, end, -column, len(self.cuts), text))
+            self.cuts.append(_Cut(start, end, -self.depth, len(self.cuts), text))
+
+    @property
+    def leaves(self) -> list[Node]:
+        """The scalars and aliases that have text, in order."""
+        if self._leaves is None:
+            nodes = _walk(self.document.root)
+            leaves = [n for n in nodes if n.kind in ("scalar", "alias") and n.start < n.end]
+            self._leaves = sorted(leaves, key=lambda node: node.start)
+        return self._leaves
+
+    def is_kept(self, at: int) -> bool:
+        """Whether the text before `at` ends in a block scalar that keeps its blank lines."""
+        number = bisect_left(self.leaves, at, key=lambda node: node.start)
+        last = self.leaves[number - 1] if number else None
+        if last is None or last.style not in ("|", ">"):
+            return False
+        return bool(_KEEPS.search(self.plain[last.start : self.content(last)]))
 
     def quote(self, start: int, end: int) -> None:
         """Keep the comments of what is removed for the report."""
-        if self._leaves is None:
-            leaves = [n for n in _walk(self.document.root) if n.kind in ("scalar", "alias")]
-            self._leaves = sorted((self.content(n), n.end) for n in leaves if n.start < n.end)
-        at, number = start, bisect_right(self._leaves, (start, 0))
+        at, number = start, bisect_left(self.leaves, start, key=lambda node: node.start)
         while at < end:
             stop, after = end, end
-            if number < len(self._leaves) and self._leaves[number][0] < end:
-                stop, after = self._leaves[number]
+            if number < len(self.leaves) and self.leaves[number].start < end:
+                stop, after = self.content(self.leaves[number]), self.leaves[number].end
             for found in re.finditer(r"(?:^|(?<=\s))#[^\r\n]*", self.source[at:stop]):
                 self.quoted.append(found[0].rstrip())
             at, number = max(after, at), number + 1
@@ -1449,6 +1463,9 @@ class _Editor:
                 continue
             stop = self.after(ends[n], column)
             self.quote(starts[n], stop)
+            if self.is_kept(starts[n]):
+                # Blank lines that follow would become part of the block scalar before.
+                stop = _BLANK.match(self.plain, stop).end()  # type: ignore[union-attr]
             if not behind:
                 self.cut(_line_start(self.plain, starts[n]), stop)
                 continue
@@ -1477,13 +1494,15 @@ class _Editor:
                 if self.is_behind(starts[0]):
                     at, text = starts[0], text.lstrip(" ") + " " * column
             self.check_balanced(node, at)
-            self.cut(at, at, text, column)
+            self.cut(at, at, text)
 
     def replace_all(
         self, node: Node, adds: list[tuple[Any, Any]], starts: list[int], ends: list[int]
     ) -> None:
         """Write a collection anew that keeps none of its entries."""
-        fresh: Any = dict(adds) if node.kind == "mapping" else [value for _, value in adds]
+        fresh: Any = dict(adds)
+        if node.kind == "sequence":
+            fresh = [value for _, value in sorted(adds, key=lambda add: add[0])]
         if node.flow:
             self.quote(node.start, node.end)
             start = self.plain.index("{["[node.kind == "sequence"], node.start)
@@ -1494,9 +1513,9 @@ class _Editor:
         self.quote(starts[0], stop)
         if fresh:
             lines = _block("", fresh, column, self.style)
-            self.cut(starts[0], stop, self.lines(lines).lstrip(" "), column)
+            self.cut(starts[0], stop, self.lines(lines).lstrip(" "))
         else:
-            self.cut(starts[0], stop, f"{_token(fresh, self.style)}\n", column)
+            self.cut(starts[0], stop, f"{_token(fresh, self.style)}\n")
 
     def rename(
         self,
@@ -1523,7 +1542,7 @@ class _Editor:
         stop = self.after(ends[n], column)
         self.quote(starts[n], stop)
         lines = _block(f"{' ' * column}{_token(name, self.style)}:", value, column, self.style)
-        self.cut(starts[n], stop, self.lines(lines).lstrip(" "), column)
+        self.cut(starts[n], stop, self.lines(lines).lstrip(" "))
 
     def put(self, node: Node, n: int, starts: list[int], value: Any) -> None:
         """Write another value into an entry."""
@@ -1557,9 +1576,11 @@ class _Editor:
             else:
                 self.cut(head, head, " " + token)
             return
-        first, *rest = _block("-" if is_item else ":", value, column, self.style, item=is_item)
+        # A comment that stands deeper would become part of a literal block above it.
+        style = replace(self.style, literal=is_block or self.after(stop - 1, column) == stop)
+        first, *rest = _block("-" if is_item else ":", value, column, style, item=is_item)
         lines = [f"{first[1:]} {tail}" if tail else first[1:], *rest]
-        self.cut(head, stop, self.lines(lines), column)
+        self.cut(head, stop, self.lines(lines))
 
     # Flow collections
 
@@ -1614,6 +1635,12 @@ class _Editor:
     ) -> None:
         """Cut and add entries of a flow collection, with their commas."""
         commas = self.commas(node, ends)
+        if node.kind == "sequence":
+            # The last item that comes in front of one that goes takes its place.
+            for n in gone & {step for step, _ in adds}:
+                at = max(number for number, (step, _) in enumerate(adds) if step == n)
+                self.put_flow(node, n, starts[n], node.entries[n], adds[at][1])
+                adds, gone = [*adds[:at], *adds[at + 1 :]], gone - {n}
         last = max(n for n in range(len(starts)) if n not in gone)
         for n in gone:
             self.drop_flow(n, starts, ends, commas)
@@ -1783,6 +1810,7 @@ def _edit_document(
             editor.resolved((*path, step))
         node = editor.resolved(path)[-1][1]
         editor.check_single(node)
+        editor.depth = len(path)
         if not path and body in ({}, []):
             editor.root(expected)
         else:

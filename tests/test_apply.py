@@ -326,6 +326,24 @@ def test_a_disk_without_hard_links_gets_its_new_files_too(
     assert contents(repo) == CLAIMED
 
 
+def test_a_file_that_changes_in_the_last_moment_is_not_overwritten(
+    repo: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def busy(source: Any, target: Any, **options: Any) -> None:
+        if Path(target).name == "train.yaml":
+            (repo / "k8s/serve.yaml").write_bytes(b"mine")
+        replace(source, target, **options)
+
+    monkeypatch.setattr(os, "replace", busy)
+    error = refused(lambda: apply.phase(folder, "claim"))
+    assert error.path == "k8s/serve.yaml"
+    assert "1 of 4 files were written" in error.remedy
+    assert (repo / "k8s/serve.yaml").read_bytes() == b"mine"
+    assert (repo / "wide.yaml").read_bytes() == WIDE
+
+
 def test_a_file_swapped_for_a_link_is_refused(repo: Path, folder: Path) -> None:
     (repo / "wide.yaml").rename(repo / "real.yaml")
     (repo / "wide.yaml").symlink_to("real.yaml")
@@ -662,6 +680,18 @@ def test_two_cannot_work_on_one_plan(repo: Path, folder: Path) -> None:
     assert contents(repo) == CLAIMED
 
 
+def test_a_disk_that_cannot_lock_is_told(
+    repo: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    error = refused(lambda: apply.phase(folder, "claim"))
+    assert "cannot be locked" in error.reason
+    assert contents(repo) == BEFORE
+
+
 def test_the_lock_of_a_killed_process_is_recognised_and_its_work_resumed(
     repo: Path, folder: Path
 ) -> None:
@@ -924,6 +954,22 @@ def test_stopped_at_any_step_every_file_is_whole_and_the_next_run_ends_it(
         if not instrument.dead:
             break
     assert step > 20
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("story", STORIES)
+def test_what_is_told_as_done_outlives_a_power_cut(tmp_path: Path, story: str) -> None:
+    before, act, after, end = STORIES[story]
+    repo, folder = build(tmp_path)
+    for earlier in before:
+        earlier(folder)
+    for last in (act, *after):
+        with Disk(power=True) as instrument:
+            last(folder)
+            done = tree(repo)
+            instrument.dead = True
+        assert tree(repo) == done
+    assert contents(repo) == end
 
 
 def told(act: Act, folder: Path) -> ApplyError | None:

@@ -1,6 +1,6 @@
 """argv → one verb → exit code.
 
-0 done · 1 something is left to a person and `--check` asked for it · 2 the input is wrong · 3 a bug.
+0 done · 1 something is left to a person, and `--check` asked · 2 the input is wrong · 3 a bug.
 """
 
 from __future__ import annotations

@@ -101,11 +101,10 @@ def plan(
     options = translate.Options(strategy.value, placement.value, classes.value)
     translated = translate.changes(findings, known, target, options)
     made = planning.plan(translated.changes, target, known, findings)
-    root = _root(output)
     tree = rewrite.tree(read.files, read.kustomizations)
     made, rewrites = rewrite.rewritten(made, tree, cluster_objects)
     facts = folder.Facts(
-        root=os.path.relpath(root, output) if output else "",
+        root=os.path.relpath(Path.cwd(), output) if output else "",
         options={
             "strategy": strategy.value,
             "placement": placement.value,
@@ -144,11 +143,6 @@ def _gates(said: list[str]) -> dict[str, bool]:
             )
         gates[name] = value.lower() == "true"
     return gates
-
-
-def _root(output: Path | None) -> Path:
-    """Where the paths of a plan begin: the directory it is made in."""
-    return Path.cwd()
 
 
 def _counts(read: Reading, findings: tuple[Finding, ...]) -> dict[str, int]:

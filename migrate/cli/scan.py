@@ -46,7 +46,7 @@ def scan(
             typer.echo(line)
     if not quiet:
         reading.told(read.unreadable, verbose=verbose)
-        _summary(findings, asides, read)
+        _summary(findings, asides)
     if check and findings:
         raise typer.Exit(1)
 
@@ -56,7 +56,7 @@ def _json(findings: tuple[Finding, ...], asides: tuple[Finding, ...], read: Read
     return listing.document(findings, asides, broken, files=read.read, skipped=dict(read.skipped))
 
 
-def _summary(findings: tuple[Finding, ...], asides: tuple[Finding, ...], read: Reading) -> None:
+def _summary(findings: tuple[Finding, ...], asides: tuple[Finding, ...]) -> None:
     """What was found in all, on stderr."""
     if not findings and not asides:
         return

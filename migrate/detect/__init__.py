@@ -42,6 +42,7 @@ def asides(
         if file.text is not None and file.manifests:
             seen = frozenset(f.line for f in strings)
             found += mentions.in_comments(file.text.source, file.manifests[0], rules, seen)
+            found += mentions.in_code(file.text, file.manifests[0], rules, seen)
     for broken in unreadable:
         manifest = _as_text(broken.path)
         lines = broken.source.splitlines()

@@ -27,6 +27,7 @@ kubespawner `extra_resource_limits`, `extra_resource_guarantees`.
 """
 
 _PATCH_PATH: Final = re.compile(r"/(?:limits|requests)/(?P<name>[^/]+)$")
+_MAPS: Final = frozenset({"limits", "requests"})
 _NOT_ASKED: Final = frozenset({"status", "hard"})
 
 
@@ -82,8 +83,10 @@ def _asked(field: Field, value: Any) -> tuple[str, str]:
     if isinstance(key, int):
         return _by_value(value) if isinstance(value, dict) else ("", "")
     above = field[-2:-1]
+    if "{{" in key and above and above[0] in _MAPS and not is_capacity(field):
+        return key, as_text(value)
     if "/" in key and kube.is_device_resource(key) and not is_capacity(field):
-        near = set(above) | (set(field[-3:-2]) & {"limits", "requests"})
+        near = {*above, *_MAPS.intersection(field[-3:-2])}
         if near & ASKS:
             return key, as_text(value)
     if isinstance(value, dict):

@@ -1,20 +1,23 @@
-"""Requests that stand in text: comments, strings, files that do not parse. Reported, never edited."""
+"""Requests that stand in text: in comments, strings, files that do not parse; never edited."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from migrate import kube
 from migrate.model import Finding, Manifest, Rule, Shape, fields
 from migrate.read import ruleset
+from migrate.yamltext import Text
 
 _KEY: Final = re.compile(
     r"^(?P<indent>[\s#-]*)[\"']?(?P<name>[A-Za-z0-9.-]+/[A-Za-z0-9._-]+)[\"']?\s*:\s*(?P<value>.*)$"
 )
 _ABOVE: Final = re.compile(r"^[\s#-]*[\"']?(limits|requests|hard)[\"']?\s*:")
 _COMMENT: Final = re.compile(r"^\s*#")
+_QUOTED: Final = re.compile(r"[\"'](?P<name>[A-Za-z0-9.-]+/[A-Za-z0-9._-]+)[\"']")
 _LOOK_BACK: Final = 12
 _TRAILING: Final = re.compile(r"\s+#.*$")
 
@@ -22,7 +25,7 @@ _TRAILING: Final = re.compile(r"\s+#.*$")
 def in_lines(
     lines: list[str], first: int, shape: Shape, manifest: Manifest, rules: tuple[Rule, ...]
 ) -> Iterator[Finding]:
-    """One finding for every line that asks for a device; `first` is the number of the first line."""
+    """One finding for every line that asks for a device; the first line has the number `first`."""
     for number, line in enumerate(lines):
         found = _KEY.match(line)
         if not found or not kube.is_device_resource(found["name"]):
@@ -62,6 +65,29 @@ def in_comments(
             yield finding
 
 
+def in_code(
+    text: Text, manifest: Manifest, rules: tuple[Rule, ...], seen: frozenset[int]
+) -> Iterator[Finding]:
+    """Names of resources inside template code, where it puts a request together."""
+    for start, end in text.masked:
+        for found in _QUOTED.finditer(text.source, start, end):
+            match = ruleset.resource(rules, found["name"])
+            line = text.source.count("\n", 0, found.start()) + 1
+            if match is None or line in seen:
+                continue
+            yield Finding(
+                usage="container",
+                manifest=manifest,
+                field=(),
+                resource=found["name"],
+                quantity="",
+                rule=match.rule.name,
+                line=line,
+                column=found.start("name") - text.source.rfind("\n", 0, found.start()),
+                shape="text",
+            )
+
+
 def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]:
     """Requests inside string values, and strings that are a resource's name."""
     for field, value in fields(manifest.body):
@@ -70,7 +96,7 @@ def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]
         line, column = manifest.position(field)
         if "\n" in value:
             for finding in in_lines(value.splitlines(), line + 1, "embedded", manifest, rules):
-                yield _with_field(finding, field)
+                yield replace(finding, field=field)
         elif isinstance(field[-1], str) and field[-1] != "name" and kube.is_device_resource(value):
             match = ruleset.resource(rules, value)
             if match and field[-1] != "key":
@@ -85,9 +111,3 @@ def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]
                     column=column,
                     shape="value",
                 )
-
-
-def _with_field(finding: Finding, field: tuple[str | int, ...]) -> Finding:
-    from dataclasses import replace
-
-    return replace(finding, field=field)

@@ -33,7 +33,7 @@ def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> I
 
 
 def _placed(field: Field, value: Any) -> Iterator[tuple[str, str]]:
-    """The label key and its value, or its operator and values, if this field places a pod by one."""
+    """The label key and its value, or operator and values, if this field places a pod by one."""
     key = field[-1]
     if len(field) > 1 and field[-2] in _SELECTORS and isinstance(key, str):
         if not isinstance(value, dict | list):

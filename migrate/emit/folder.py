@@ -67,8 +67,7 @@ def _phase(phase: Phase, rewrites: Iterable[Rewrite]) -> dict[str, Any]:
         "after": [_check(check) for check in phase.after],
         "changes": [_change(change) for change in phase.changes],
         "creates": [
-            {"kind": c.kind, "namespace": c.namespace, "name": c.name}
-            for c in creations(phase.changes)
+            {"kind": c.kind, "namespace": c.namespace, "name": c.name} for c in phase.creates
         ],
         "files": [_file(rewrite) for rewrite in files],
     }
@@ -80,9 +79,10 @@ def _check(check: Check) -> dict[str, str]:
 
 def _change(change: Change) -> dict[str, Any]:
     manifest = change.manifest
-    first = change.findings[0] if change.findings else None
+    first = change.findings[0] if change.findings and manifest else None
+    created = [f"{c.kind} {c.name}" for c in change.creates]
     return {
-        "object": manifest.label if manifest else "",
+        "object": manifest.label if manifest else ", ".join(created),
         "path": manifest.origin.path if manifest else "",
         "line": first.line if first else 0,
         "source": manifest.origin.source if manifest else "",
@@ -99,7 +99,7 @@ def _change(change: Change) -> dict[str, Any]:
         "notes": list(change.notes),
         "lighter": change.lighter,
         "edits": len(change.edits),
-        "creates": [f"{c.kind} {c.name}" for c in change.creates],
+        "creates": created,
     }
 
 
@@ -134,7 +134,7 @@ def files(
     for phase in plan.phases:
         folder = NUMBERS[phase.name]
         told = next(p for p in body["phases"] if p["name"] == phase.name)
-        made[f"{folder}/README.md"] = report.phase(told, body).encode()
+        made[f"{folder}/README.md"] = report.phase(told).encode()
         made |= {f"{folder}/{path}": data for path, data in _objects(phase).items()}
         made |= {f"{folder}/{path}": data for path, data in _patches(phase).items()}
         for rewrite in rewrites:
@@ -155,12 +155,11 @@ def _flat(path: str) -> str:
 
 def _objects(phase: Phase) -> dict[str, bytes]:
     """The objects to create, a file each."""
-    own = [c for c in creations(phase.changes)]
     return {
         f"new/{_object_name(c.kind, c.namespace, c.name)}": yamltext.dump(
             c.body, c.comments
         ).encode()
-        for c in own
+        for c in phase.creates
     }
 
 
@@ -199,7 +198,7 @@ def _patches(phase: Phase) -> dict[str, bytes]:
 
 
 def record(plan: Plan, rules: Iterable[Rule]) -> dict[str, Any]:
-    """The governance record: which classes, drivers, claims and namespaces, and what was decided."""
+    """The governance record: classes, drivers, claims, namespaces, and what was decided."""
     changes = [c for phase in plan.phases for c in phase.changes]
     made = creations(changes)
     used = {f.rule for change in changes for f in change.findings if f.rule}

@@ -41,7 +41,7 @@ def about(finding: Finding) -> str:
 
 
 def printable(text: str) -> str:
-    """The text on one line: control characters, which could move a terminal's cursor, are escaped."""
+    """The text on one line; control characters, which could move a cursor, are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -45,7 +45,7 @@ def _between(old: Any, new: Any, path: str) -> Iterable[dict[str, Any]]:
 
 
 def _between_lists(old: list[Any], new: list[Any], path: str) -> Iterable[dict[str, Any]]:
-    """Item by item where lists keep their length, additions at the end, removals, else as a whole."""
+    """Item by item where the length stays, additions at the end, removals; else as a whole."""
     if len(old) == len(new):
         for i, (one, other) in enumerate(zip(old, new, strict=True)):
             if one != other:
@@ -79,7 +79,7 @@ def _escaped(key: object) -> str:
 
 
 def name(manifest: Manifest) -> str:
-    """A file name for an object's patch: kind, namespace and name, and nothing a shell would mind."""
+    """A file name for an object's patch: kind, namespace and name, safe for any shell."""
     parts = [manifest.kind, manifest.namespace, manifest.name]
     said = "-".join(part for part in parts if part).lower()
     return "".join(c if c.isalnum() or c in "-." else "-" for c in said).strip("-.") or "object"
@@ -88,7 +88,7 @@ def name(manifest: Manifest) -> str:
 def kustomization(
     changes: Iterable[tuple[str, Change]], resources: Iterable[str]
 ) -> dict[str, Any]:
-    """A kustomization that applies the patches to rendered objects; `changes` come with their file."""
+    """A Component that applies patches to rendered objects; `changes` come with their file."""
     patches = [
         {"path": path, "target": _target(change.manifest)}
         for path, change in changes

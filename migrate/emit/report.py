@@ -15,8 +15,10 @@ def markdown(plan: Document) -> str:
     counts = plan["counts"]
     parts = [
         f"# Plan for Kubernetes {plan['kubernetes']}\n",
-        f"{plural(counts['files'], 'file')} read, {counts['with_findings']} ask for devices. "
-        f"{summary(plan)}\n",
+        (
+            f"{plural(counts['files'], 'file')} read, {counts['with_findings']} ask for devices. "
+            f"{summary(plan)}\n"
+        ),
         "| Phase | Who | What |\n| --- | --- | --- |",
         "\n".join(
             f"| {i} {p['name']} | {p['who']} | {what(p)} |"
@@ -145,7 +147,7 @@ def following(plan: Document) -> str:
     return "Nothing to write: see what is left to you."
 
 
-def phase(told: Mapping[str, Any], plan: Document) -> str:
+def phase(told: Mapping[str, Any]) -> str:
     """The README of one phase: what must hold, what is done, what proves it, the way back."""
     name = told["name"]
     rows = [f"# {name.capitalize()}\n", f"Who: {told['who']}. What: {what(told)}.\n"]

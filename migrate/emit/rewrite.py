@@ -10,7 +10,8 @@ from typing import Any, Final
 from migrate import yamltext
 from migrate.emit import unified
 from migrate.errors import EditRefused, MigrateError
-from migrate.model import ABSENT, Change, Creation, Edit, Field, PhaseName, Plan
+from migrate.model import ABSENT, Change, Creation, Edit, Field, Phase, PhaseName, Plan
+from migrate.planning import with_creations
 from migrate.read.files import File
 
 _ROOT_KEYS: Final = ("resources", "components", "bases")
@@ -63,7 +64,10 @@ class _Work:
     edits: list[tuple[int, Field, Edit]] = field(default_factory=list)
     blocks: list[tuple[int, str]] = field(default_factory=list)
     says: list[str] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
     creates: int = 0
+    new: bytes = b""
+    is_written: bool = True
 
 
 @dataclass(slots=True)
@@ -130,91 +134,92 @@ def rewritten(
     `cluster_objects` is the folder that cluster-scoped objects go to, "" to leave them in the plan.
     """
     made: list[Rewrite] = []
-    phases = []
+    phases: list[Phase] = []
     for phase in plan.phases:
-        kept: list[Change] = []
         by_file: dict[str, list[Change]] = {}
         for change in phase.changes:
-            path = change.manifest.origin.path if change.manifest and change.edits else ""
-            by_file.setdefault(path, []).append(change)
+            if change.edits and change.manifest is not None:
+                by_file.setdefault(change.manifest.origin.path, []).append(change)
+        refused: dict[int, str] = {}
+        works: dict[str, _Work] = {}
         for path, changes in by_file.items():
-            if not path:
-                kept += changes
-                continue
-            settled, rewrites = _file(phase.name, path, changes, tree)
-            kept += settled
-            made += rewrites
-        order = {id(c.findings): i for i, c in enumerate(phase.changes)}
-        kept.sort(key=lambda c: order[id(c.findings)])
-        phases.append(replace(phase, changes=tuple(kept)))
+            refused |= _refused(path, changes, tree)
+            good = [change for change in changes if id(change) not in refused]
+            if good:
+                _plan_file(path, good, tree, works)
+        made += [_made(phase.name, path, work, tree) for path, work in works.items()]
+        settled = tuple(_settled(change, refused.get(id(change))) for change in phase.changes)
+        phases.append(replace(phase, changes=settled))
+    done = with_creations(replace(plan, phases=tuple(phases)))
     if cluster_objects:
-        made += _cluster_objects([c for p in phases for c in p.changes], cluster_objects, tree)
-    return replace(plan, phases=tuple(phases)), tuple(_merged(made))
+        made += _cluster_objects(done, cluster_objects, tree)
+    return done, tuple(sorted(made, key=lambda rewrite: (rewrite.phase, rewrite.path)))
 
 
-def _merged(made: Sequence[Rewrite]) -> list[Rewrite]:
-    return sorted(made, key=lambda r: (r.phase, r.path))
+def _settled(change: Change, refused: str | None) -> Change:
+    """The change, left to a person where its edits were refused."""
+    if refused is None:
+        return change
+    return replace(
+        change,
+        edits=(),
+        creates=(),
+        safety="manual",
+        strategy="",
+        disruption="none",
+        after=(),
+        notes=(),
+        lighter="",
+        why=refused,
+    )
 
 
-def _file(
-    phase: PhaseName, path: str, changes: list[Change], tree: _Tree
-) -> tuple[list[Change], list[Rewrite]]:
-    """The changes of one file and its rewrites; changes whose edits are refused become manual."""
+def _refused(path: str, changes: list[Change], tree: _Tree) -> dict[int, str]:
+    """Why changes of one file cannot be made: each by itself, then all that are left together."""
     refused: dict[int, str] = {}
     for change in changes:
         try:
-            _rewrites(phase, path, [change], tree)
+            _tried(path, [change], tree)
         except MigrateError as error:
-            refused[id(change)] = (
-                f"line {error.line}: {error.reason}" if error.line else error.reason
-            )
-    good = [c for c in changes if id(c) not in refused]
-    rewrites: list[Rewrite] = []
+            where = f"line {error.line}: " if error.line else ""
+            refused[id(change)] = f"{where}{error.reason}"
+    good = [change for change in changes if id(change) not in refused]
     try:
-        rewrites = _rewrites(phase, path, good, tree) if good else []
+        _tried(path, good, tree)
     except MigrateError as error:
-        refused |= {
-            id(c): f"together with the other changes of this file: {error.reason}" for c in good
-        }
-    settled = [
-        replace(
-            c,
-            edits=(),
-            creates=(),
-            safety="manual",
-            strategy="",
-            disruption="none",
-            after=(),
-            notes=(),
-            lighter="",
-            why=refused[id(c)],
-        )
-        if id(c) in refused
-        else c
-        for c in changes
-    ]
-    return settled, rewrites
+        why = f"together with the other changes of this file: {error.reason}"
+        refused |= {id(change): why for change in good}
+    return refused
 
 
-def _rewrites(phase: PhaseName, path: str, changes: Sequence[Change], tree: _Tree) -> list[Rewrite]:
-    """The rewrites of one file, its sibling and the kustomizations that list it.
+def _tried(path: str, changes: list[Change], tree: _Tree) -> None:
+    """Nothing; the edits of these changes can be made.
 
-    Raises: EditRefused where one cannot be made.
+    Raises: MigrateError where they cannot.
+    """
+    works: dict[str, _Work] = {}
+    _plan_file(path, changes, tree, works)
+    for place, work in works.items():
+        _made("claim", place, work, tree)
+
+
+def _plan_file(path: str, changes: Sequence[Change], tree: _Tree, works: dict[str, _Work]) -> None:
+    """What the changes of one file mean for it, for its sibling and for kustomizations.
+
+    Raises: EditRefused where Kustomize would lose the reference to a new object.
     """
     file = tree.files[path]
-    if file.text is None:
-        raise EditRefused("it could not be read as YAML", path=path)
-    work = _Work()
-    apart: list[Creation] = []
+    work = works.setdefault(path, _Work())
     is_apart = _lands_apart(file, changes, tree)
     placed: set[tuple[str, str]] = set()
+    apart: list[Creation] = []
     for change in changes:
-        manifest = change.manifest
-        if manifest is None:
+        if change.manifest is None:
             continue
-        origin = manifest.origin
+        origin = change.manifest.origin
         work.edits += [(origin.document, origin.within, edit) for edit in change.edits]
         work.says.append(says(change))
+        work.is_written = origin.via != "stream"
         for creation in change.creates:
             key = (creation.namespace, creation.name)
             if creation.is_cluster_scoped or key in placed:
@@ -223,11 +228,25 @@ def _rewrites(phase: PhaseName, path: str, changes: Sequence[Change], tree: _Tre
             if is_apart or origin.within:
                 apart.append(creation)
             else:
-                text = yamltext.dump(creation.body, creation.comments)
-                work.blocks.append((origin.document, text))
+                block = yamltext.dump(creation.body, creation.comments)
+                work.blocks.append((origin.document, block))
                 work.creates += 1
+    if apart and work.is_written:
+        _plan_sibling(file, apart, tree, works)
+
+
+def _made(phase: PhaseName, path: str, work: _Work, tree: _Tree) -> Rewrite:
+    """The rewrite of one file.
+
+    Raises: EditRefused where it cannot be made.
+    """
+    if work.new:
+        return _new(phase, path, work.new, tuple(work.says), work.creates)
+    file = tree.files.get(path) or tree.kustomizations[path]
+    if file.text is None:
+        raise EditRefused("it could not be read as YAML", path=path)
     result = yamltext.edited(file.text, work.edits, work.blocks)
-    main = Rewrite(
+    return Rewrite(
         path=path,
         phase=phase,
         before=file.data,
@@ -237,11 +256,8 @@ def _rewrites(phase: PhaseName, path: str, changes: Sequence[Change], tree: _Tre
         says=tuple(work.says),
         quoted=result.quoted,
         creates=work.creates,
-        is_written=changes[0].manifest is not None and changes[0].manifest.origin.via != "stream",
+        is_written=work.is_written,
     )
-    if not apart or not main.is_written:
-        return [main]
-    return [main, *_sibling(phase, file, apart, tree)]
 
 
 def _lands_apart(file: File, changes: Sequence[Change], tree: _Tree) -> bool:
@@ -264,67 +280,54 @@ def _lands_apart(file: File, changes: Sequence[Change], tree: _Tree) -> bool:
     return bool(tree.listed.get(file.path)) or (file.text is not None and file.text.is_json)
 
 
-def _sibling(
-    phase: PhaseName, file: File, creations: Sequence[Creation], tree: _Tree
-) -> list[Rewrite]:
-    """A new file beside the workload's, and its name in every kustomization that lists the workload."""
+def _plan_sibling(
+    file: File, creations: Sequence[Creation], tree: _Tree, works: dict[str, _Work]
+) -> None:
+    """A new file beside the workload's, named in every kustomization that lists the workload."""
     stem = posixpath.splitext(posixpath.basename(file.path))[0]
     folder = posixpath.dirname(file.path)
-    name, number = f"{stem}-claims.yaml", 2
-    while posixpath.join(folder, name) in tree.files:
-        name, number = f"{stem}-claims-{number}.yaml", number + 1
-    path = posixpath.join(folder, name)
+    path, number = posixpath.join(folder, f"{stem}-claims.yaml"), 2
+    while path in tree.files or path in works:
+        path = posixpath.join(folder, f"{stem}-claims-{number}.yaml")
+        number += 1
     texts = [yamltext.dump(c.body, c.comments) for c in creations]
-    data = "---\n".join(texts).encode()
-    made = [
-        _new(phase, path, data, tuple(f"+ {c.kind} {c.name}" for c in creations), len(creations))
-    ]
+    works[path] = _Work(
+        says=[f"+ {c.kind} {c.name}" for c in creations],
+        creates=len(creations),
+        new="---\n".join(texts).encode(),
+    )
     for above in tree.listed.get(file.path, ()):
-        made.append(_listed(phase, tree.kustomizations[above], path))
-    return made
+        work = works.setdefault(above, _Work())
+        entry = posixpath.relpath(path, posixpath.dirname(above) or ".")
+        work.listed.append(entry)
+        work.says.append(f"resources: + {entry}")
+        work.edits = [e for e in work.edits if e[2].field[:1] != ("resources",)]
+        work.edits += [(0, (), edit) for edit in _appended(tree.kustomizations[above], work.listed)]
+
+
+def _appended(kustomization: File, entries: Sequence[str]) -> list[Edit]:
+    """Edits that make a kustomization list these files too."""
+    resources = _body(kustomization).get("resources")
+    if not isinstance(resources, list):
+        return [Edit(("resources",), ABSENT, list(entries))]
+    return [Edit(("resources", len(resources)), ABSENT, entry) for entry in entries]
 
 
 def _new(phase: PhaseName, path: str, data: bytes, said: tuple[str, ...], creates: int) -> Rewrite:
     return Rewrite(path, phase, None, data, ((0, 0, data.decode()),), says=said, creates=creates)
 
 
-def _listed(phase: PhaseName, kustomization: File, path: str) -> Rewrite:
-    """A kustomization that lists one more file."""
-    if kustomization.text is None:
-        raise EditRefused("the kustomization could not be read", path=kustomization.path)
-    resources = _body(kustomization).get("resources")
-    entry = posixpath.relpath(path, posixpath.dirname(kustomization.path) or ".")
-    edit = (
-        Edit(("resources", len(resources)), ABSENT, entry)
-        if isinstance(resources, list)
-        else Edit(("resources",), ABSENT, [entry])
-    )
-    result = yamltext.edited(kustomization.text, [(0, (), edit)])
-    return Rewrite(
-        path=kustomization.path,
-        phase=phase,
-        before=kustomization.data,
-        after=result.data,
-        splices=tuple(yamltext.byte_splices(kustomization.text, result.splices)),
-        encoding=kustomization.text.encoding,
-        says=(f"resources: + {entry}",),
-    )
-
-
-def _cluster_objects(changes: Iterable[Change], folder: str, tree: _Tree) -> list[Rewrite]:
-    made: dict[str, Rewrite] = {}
-    for change in changes:
-        for creation in change.creates:
-            if not creation.is_cluster_scoped:
-                continue
+def _cluster_objects(plan: Plan, folder: str, tree: _Tree) -> list[Rewrite]:
+    """A new file for each cluster-scoped object, in the folder that is their home."""
+    made: list[Rewrite] = []
+    for phase in plan.phases:
+        for creation in phase.creates:
             path = posixpath.join(folder, f"{creation.kind.lower()}-{creation.name}.yaml")
+            if not creation.is_cluster_scoped or path in tree.files:
+                continue
             data = yamltext.dump(creation.body, creation.comments).encode()
-            phase: PhaseName = "bridge" if change.phase == "bridge" else "prepare"
-            if path not in tree.files:
-                made.setdefault(
-                    path, _new(phase, path, data, (f"+ {creation.kind} {creation.name}",), 1)
-                )
-    return list(made.values())
+            made.append(_new(phase.name, path, data, (f"+ {creation.kind} {creation.name}",), 1))
+    return made
 
 
 def says(change: Change) -> str:

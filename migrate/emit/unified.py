@@ -13,7 +13,7 @@ _NO_NEWLINE: Final = b"\\ No newline at end of file\n"
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """Lines `start` to `end` of the text before (from 0, `end` left out) and what takes their place."""
+    """Lines `start` to `end` of the text before (from 0, `end` left out), and their replacement."""
 
     start: int
     end: int
@@ -108,7 +108,7 @@ def diff(
 
 
 def _name(prefix: str, path: str) -> bytes:
-    """A path as git writes it, quoted where it holds a quote, a backslash or a control character."""
+    """A path as git writes it: quoted where it holds more than plain characters."""
     raw = (prefix + path).encode("utf-8", "surrogateescape")
     if all(32 <= b < 127 and b not in b'"\\' for b in raw):
         return raw

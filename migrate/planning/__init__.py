@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from migrate.planning.phases import creations, plan
+from migrate.planning.phases import creations, plan, with_creations
 
-__all__ = ["creations", "plan"]
+__all__ = ["creations", "plan", "with_creations"]

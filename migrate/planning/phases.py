@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from migrate import kube
 from migrate.model import PHASES, Change, Creation, Finding, Phase, PhaseName, Plan, Rule, Target
@@ -17,7 +18,7 @@ _WHO: dict[PhaseName, str] = {
 _BACK: dict[PhaseName, str] = {
     "prepare": "delete what was created",
     "bridge": "put the plugin back on the node: drain, driver off, plugin on",
-    "claim": "'dra-migrate rollback' restores every byte of the files; the old manifests apply as before",
+    "claim": "'dra-migrate rollback' restores every byte; the old manifests apply as before",
     "retire": "install the plugin again with the configuration that was removed",
 }
 
@@ -48,10 +49,24 @@ def plan(
         "retire": (),
     }
     phases = tuple(
-        Phase(name, _WHO[name], by_phase[name], before[name], after[name], _BACK[name])
+        Phase(
+            name=name,
+            who=_WHO[name],
+            changes=by_phase[name],
+            before=before[name],
+            after=after[name],
+            back=_BACK[name],
+        )
         for name in PHASES
     )
-    return Plan(target, phases, assumptions(target, used, by_phase["bridge"]))
+    return with_creations(Plan(target, phases, assumptions(target, used, by_phase["bridge"])))
+
+
+def with_creations(plan: Plan) -> Plan:
+    """The plan, each phase with the objects that its changes and those of later ones need."""
+    creates = _created({phase.name: phase.changes for phase in plan.phases})
+    phases = tuple(replace(phase, creates=creates[phase.name]) for phase in plan.phases)
+    return replace(plan, phases=phases)
 
 
 def _used(findings: Iterable[Finding], rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
@@ -69,6 +84,19 @@ def creations(changes: Iterable[Change]) -> tuple[Creation, ...]:
     return tuple(
         sorted(found.values(), key=lambda c: (not c.is_cluster_scoped, c.namespace, c.name))
     )
+
+
+def _created(
+    changes: Mapping[PhaseName, tuple[Change, ...]],
+) -> dict[PhaseName, tuple[Creation, ...]]:
+    """The objects each phase creates; classes that claims name come before them."""
+    early = creations([*changes["prepare"], *changes["claim"]])
+    return {
+        "prepare": tuple(c for c in early if c.is_cluster_scoped),
+        "bridge": creations(changes["bridge"]),
+        "claim": tuple(c for c in creations(changes["claim"]) if not c.is_cluster_scoped),
+        "retire": creations(changes["retire"]),
+    }
 
 
 def _classes(changes: Iterable[Change]) -> set[str]:
@@ -90,12 +118,16 @@ def assumptions(
     """What the plan takes for granted because no cluster was asked, a sentence each."""
     said = [
         f"The cluster serves {kube.GROUP}/{target.api_version} (Kubernetes {target.kubernetes}).",
-        "A count means whole devices: no plugin shares them. Put the plugin's configuration among "
-        "the inputs and its sharing is taken into account.",
+        (
+            "A count means whole devices: no plugin shares them. Put the plugin's configuration "
+            "among the inputs and its sharing is taken into account."
+        ),
         "The DeviceClasses of the vendors' drivers are installed as their charts bring them.",
         "No webhook or controller drops resourceClaims from pods.",
-        "A label spoke of a whole node; a selector speaks of each device. On a node with mixed "
-        "devices a pod now gets only the one it names.",
+        (
+            "A label spoke of a whole node; a selector speaks of each device. On a node with mixed "
+            "devices a pod now gets only the one it names."
+        ),
     ]
     said += [f"{rule.title}: {limit}" for rule in rules for limit in rule.limits]
     if bridged and not kube.serves(target, "DRAExtendedResource"):

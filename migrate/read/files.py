@@ -19,6 +19,7 @@ from migrate.read import needles, stream, walk
 from migrate.yamltext import LIMITS, Node, Text, parse
 
 _STEP: Final = 100
+_DOCUMENTS: Final = 100_000
 _KUSTOMIZATIONS: Final = frozenset(walk.KUSTOMIZATIONS)
 
 
@@ -165,100 +166,6 @@ def _take(found: _Found, candidate: walk.Candidate, data: bytes, words: tuple[by
         found.kustomizations.append(file)
 
 
-# --- From outside to bytes ----------------------------------------------------------------------
-
-
-def _content(
-    candidate: walk.Candidate, stdin: BinaryIO | None, limit: int
-) -> bytes | Unreadable | str:
-    """The bytes of a file that is small enough and text, or what is to be said, or counted, of it.
-
-    Raises: InputError for standard input that is empty, too large or no text.
-    """
-    if candidate.place == walk.STDIN:
-        return _piped(stdin or sys.stdin.buffer, limit)
-    if candidate.skipped:
-        return candidate.skipped
-    path = walk.spoken(walk.shown(candidate.place))
-    if candidate.fault:
-        return Unreadable(path, 0, 0, candidate.fault.lower())
-    try:
-        data, reason = _opened(candidate, limit)
-    except OSError as error:
-        return Unreadable(path, 0, 0, (error.strerror or str(error)).lower())
-    if reason:
-        return Unreadable(path, 0, 0, reason) if candidate.is_named else reason
-    return data
-
-
-def _opened(candidate: walk.Candidate, limit: int) -> tuple[bytes, str]:
-    """The bytes of a regular file, or why they are not taken."""
-    # Between listing and opening the entry may have become a link or a pipe: neither is followed.
-    flags = os.O_RDONLY
-    for flag in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NOFOLLOW", "O_NONBLOCK"):
-        flags |= getattr(os, flag, 0)
-    descriptor = os.open(candidate.place, flags)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return b"", "not a regular file"
-        if status.st_size > limit:
-            return b"", _too_large(limit)
-        data = _all(descriptor, min(status.st_size, limit))
-    finally:
-        os.close(descriptor)
-    if len(data) > limit:
-        return b"", _too_large(limit)
-    return (b"", "binary") if _is_binary(data) else (data, "")
-
-
-def _all(descriptor: int, expected: int) -> bytes:
-    """The bytes of an open file; a little more than `expected` of one that grows meanwhile."""
-    data = os.read(descriptor, expected + 1)
-    while len(data) < expected and (more := os.read(descriptor, expected + 1 - len(data))):
-        data += more
-    return data
-
-
-def _piped(stdin: BinaryIO, limit: int) -> bytes:
-    data = stdin.read(limit + 1)
-    if len(data) > limit:
-        raise InputError(_too_large(limit), path=walk.STDIN)
-    if _is_binary(data):
-        raise InputError("binary", path=walk.STDIN)
-    if not data.strip():
-        raise InputError(
-            "standard input is empty",
-            path=walk.STDIN,
-            remedy="look at what the command before the pipe says",
-        )
-    return data
-
-
-def _too_large(limit: int) -> str:
-    return f"larger than {limit / 1_000_000:g} MB"
-
-
-def _is_binary(data: bytes) -> bool:
-    return b"\0" in data and not _wide(data)
-
-
-def _wide(data: bytes) -> str:
-    """The UTF-16 that the bytes are in, by their mark or by where their NULs stand, or ""."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "" if data.startswith(codecs.BOM_UTF32_LE) else "utf-16"
-    zeros = [byte == 0 for byte in data[:4]]
-    if zeros == [False, True, False, True]:
-        return "utf-16-le"
-    return "utf-16-be" if zeros == [True, False, True, False] else ""
-
-
-def _searchable(data: bytes) -> bytes:
-    """The bytes as UTF-8, in which needles are looked for."""
-    encoding = _wide(data)
-    return data.decode(encoding, "replace").encode("utf-8", "replace") if encoding else data
-
-
 # --- From bytes to manifests --------------------------------------------------------------------
 
 
@@ -269,6 +176,8 @@ def _file(candidate: walk.Candidate, data: bytes) -> File | Unreadable:
     if not walk.is_speakable(path):
         reason = "its name holds control characters or bytes that are not UTF-8; rename it"
         return Unreadable(walk.spoken(path), 0, 0, reason, source)
+    if sum(source.count(f"{end}---") for end in "\r\n") > _DOCUMENTS:
+        return Unreadable(path, 0, 0, f"more than {_DOCUMENTS:,} documents", source)
     is_sure = walk.is_template(place) or is_chart_template(place)
     try:
         text, masked, is_template = _texts(data, source, is_sure=is_sure)

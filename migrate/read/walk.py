@@ -17,6 +17,7 @@ KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomizati
 """Source: kustomize, api/konfig/general.go (RecognizedKustomizationFileNames)"""
 
 STDIN: Final = "-"
+_ENDINGS: Final = (*MANIFESTS, *TEMPLATES)
 _MAGIC: Final = "*?["
 _GARBLES: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _NOT_FOLLOWED: Final = "links that leave their tree"
@@ -53,9 +54,9 @@ def candidates(paths: Sequence[str], *, ignored: bool = False) -> Iterator[Candi
                 yield found
 
 
-def is_manifest(name: str) -> bool:
+def is_manifest(place: str) -> bool:
     """Whether a file of this name is looked at when a tree is read."""
-    return name.lower().endswith((*MANIFESTS, *TEMPLATES)) or name == "Kustomization"
+    return place.lower().endswith(_ENDINGS) or os.path.basename(place) in KUSTOMIZATIONS
 
 
 def is_template(name: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from migrate import kube
 from migrate.errors import PlanError
 from migrate.model import Change, Creation, Finding, Manifest, Rule, Target
-from migrate.translate import claims, container, plugin, pods, quota
+from migrate.translate import claims, container, outside, plugin, pods, quota
 from migrate.translate.pods import Context, Flavour, Options, Pod
 
 __all__ = ["Options", "Translation", "changes"]
@@ -42,7 +42,8 @@ def changes(
     context = _with_flavours(found, context)
     made = [change for pod in found for change in pods.changes(pod, context)]
     inside = {id(f) for pod in found for f in pod.findings}
-    made += [_outside(f, context) for f in _loose(findings) if id(f) not in inside]
+    made += outside.changes([f for f in _loose(findings) if id(f) not in inside], context)
+    made += _bridges(found, context)
     made += quota.changes(usage["quota"], target)
     made += plugin.changes(usage["plugin"])
     told = {id(f) for change in made for f in change.findings}
@@ -84,34 +85,36 @@ def _with_flavours(found: list[Pod], context: Context) -> Context:
             key = (request.device_class, request.selectors)
             if key in names or users[key] < least or not request.selectors:
                 continue
-            creation = claims.flavour(context.target, request, request.selectors)
+            creation = claims.flavour(context.target, request)
             names[key], creations[creation.name] = creation.name, creation
     return replace(context, flavours=names, creations=creations)
 
 
-def _outside(finding: Finding, context: Context) -> Change:
-    """A finding that stands in no pod: values, shorthands of custom kinds, patches."""
-    manifest = finding.manifest
-    if finding.usage != "container":
-        why = "it stands outside a pod: it follows whatever renders it"
-    else:
-        place = kube.place(manifest.api_version, manifest.kind, finding.field)
-        why = (
-            place.why or "there is no pod here that could hold a claim: plan what it is rendered to"
+def _bridges(found: Iterable[Pod], context: Context) -> list[Change]:
+    """One change per resource whose name a DeviceClass can carry while workloads move."""
+    is_served = kube.serves(context.target, "DRAExtendedResource")
+    if context.options.strategy != "claim" or not is_served:
+        return []
+    asks = {ask.resource: ask for pod in found for ask in pod.counted}
+    return [
+        Change(
+            phase="bridge",
+            manifest=None,
+            findings=tuple(f for pod in found for f in pod.findings if f.resource == name),
+            creates=(claims.served(ask, context.target),),
+            safety="review",
+            strategy="bridge",
+            why="workloads that have not moved yet run on nodes whose plugin is gone",
+            before=(name,),
+            after=(f"{name}, served by DRA",),
+            notes=tuple(
+                c.why
+                for c in (ask.match.rule.container.classes if ask.match.rule.container else ())
+                if c.name == ask.match.resource.device_class and c.why
+            ),
         )
-        if place.switch:
-            why = f"{why}; claims go to {place.switch}"
-        if kube.whole(finding.quantity) == 0:
-            why = f"a count of 0 asks for nothing; {why}"
-    return Change(
-        phase="claim",
-        manifest=manifest,
-        findings=(finding,),
-        why=why,
-        before=(f"{finding.quantity} × {finding.resource}",)
-        if finding.usage == "container"
-        else (f"{finding.resource}={finding.quantity}",),
-    )
+        for name, ask in sorted(asks.items())
+    ]
 
 
 def _order(change: Change) -> tuple[str, int, int, str]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from migrate import kube
-from migrate.model import Creation, Field, Target
-from migrate.translate.container import Request, Use
+from migrate.model import Creation, DeviceClass, Field, Target
+from migrate.translate.container import Ask, Request, Use, resource_selectors
 from migrate.translate.placement import Condition
 
 _HASH: Final = 6
+_SHORTEST: Final = 12
+_EQUAL: Final = re.compile(r'== "([^"\\]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def _template(
     requests: Sequence[Request],
     preferred: Sequence[Condition],
 ) -> Creation:
-    """The ResourceClaimTemplate; its name ends in a hash of its spec, because it cannot be edited."""
+    """The ResourceClaimTemplate; it cannot be edited, so its name ends in a hash of its spec."""
     namespace, name = owner
     bodies = [_request(target, request, preferred) for request in requests]
     body = kube.claim_template(target, "", namespace, bodies)
@@ -134,29 +137,53 @@ def digest(body: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH]
 
 
-def flavour(
-    target: Target, request: Request, selectors: Sequence[str], extended: str = ""
-) -> Creation:
-    """A DeviceClass that holds the vendor's class selectors and those of a flavour.
+def flavour(target: Target, request: Request) -> Creation:
+    """A DeviceClass that holds the vendor's class selectors and those of a request.
 
     The name is short enough for the implicit resource name of the class.
     """
-    vendor = vendor_class(request)
-    both = tuple(dict.fromkeys((*vendor, *selectors)))
+    both = tuple(dict.fromkeys((*vendor_class(request), *request.selectors)))
     noun = request.ask.match.resource.noun or "device"
-    name = kube.dns_label(noun, digest([both, request.device_class]))
-    full = f"{name}.{request.device_class}"
-    if len(full) > kube.LABEL_LENGTH:
-        full = name
-    body = kube.device_class(target, full, both, extended)
+    said = _said(request.selectors) or [noun, digest([both, request.device_class])]
+    room = kube.LABEL_LENGTH - len(request.device_class) - 1
+    name = f"{kube.dns_label(*said, limit=max(room, 1))}.{request.device_class}"
+    if room < _SHORTEST:
+        name = kube.dns_label(noun, digest([both, request.device_class]))
+    body = kube.device_class(target, name, both)
     return Creation(body, {("spec", "selectors"): f"{request.device_class}, narrowed"})
+
+
+def _said(selectors: Sequence[str]) -> list[str]:
+    """The values that selectors compare with, where they say nothing but equalities."""
+    if any(sign in cel for cel in selectors for sign in ("||", "!", "<", ">")):
+        return []
+    found = [_EQUAL.findall(cel) for cel in selectors]
+    return [value for values in found for value in values] if all(found) else []
+
+
+def served(ask: Ask, target: Target) -> Creation:
+    """The DeviceClass that carries an extended resource's name, so that pods may keep it."""
+    resource = ask.match.resource
+    own = resource_selectors(ask)
+    vendor = next((c for c in _classes(ask) if c.name == resource.device_class), None)
+    selectors = (*(vendor.selectors if vendor else ()), *own)
+    name = resource.device_class
+    if own:
+        name = f"{kube.dns_label(ask.resource.rpartition('/')[2])}.{ask.match.rule.driver}"
+    body = kube.device_class(target, name, selectors, ask.resource)
+    comment = f"serves pods that ask for {ask.resource}, on nodes whose plugin is gone"
+    return Creation(body, {("spec", "extendedResourceName"): comment})
 
 
 def vendor_class(request: Request) -> tuple[str, ...]:
     """The selectors of the vendor's own class of a request, as its rule knows them."""
-    container = request.ask.match.rule.container
-    classes = container.classes if container else ()
+    classes = _classes(request.ask)
     return next((c.selectors for c in classes if c.name == request.device_class), ())
+
+
+def _classes(ask: Ask) -> tuple[DeviceClass, ...]:
+    container = ask.match.rule.container
+    return container.classes if container else ()
 
 
 def with_class(

@@ -65,7 +65,8 @@ def asked(pod: kube.PodSpec, rules: tuple[Rule, ...]) -> Asked:
                 continue
             match = ruleset.resource(rules, name)
             if match is None or match.resource.maps != "exact":
-                other[name] = _unmapped(match)
+                other[name] = unmapped(match)
+                refused += _divided(match, {*limits, *requests})
                 continue
             limit, request = limits.get(name, ABSENT), requests.get(name, ABSENT)
             reason = _refusal(container, name, limit, request)
@@ -82,7 +83,19 @@ def _map(container: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _unmapped(match: ruleset.Match | None) -> str:
+def _divided(match: ruleset.Match | None, beside: set[str]) -> list[str]:
+    """Why resources that a container asks for beside this one are no whole devices."""
+    if match is None:
+        return []
+    name = match.resource.name or match.resource.pattern
+    return [
+        f"{divided} beside {name} is a share of a device, not a whole one: {match.resource.why}"
+        for divided in match.resource.divides
+        if divided in beside
+    ]
+
+
+def unmapped(match: ruleset.Match | None) -> str:
     """Why no claim is made for a resource."""
     if match is None:
         return "no rule knows this resource: see 'dra-migrate rules list'"
@@ -162,21 +175,27 @@ def _request(
     selectors: Mapping[str, tuple[str, ...]],
     classes: Mapping[str, str],
 ) -> Request:
-    driver, resource = ask.match.rule.driver, ask.match.resource
-    own = tuple(
-        ruleset.expression(s, ask.match.groups, resource.groups) for s in resource.selectors
-    )
+    driver = ask.match.rule.driver
+    own = resource_selectors(ask)
     return Request(
         name=name,
         ask=ask,
         count=count,
-        device_class=classes.get(driver, "") or resource.device_class,
+        device_class=classes.get(driver, "") or ask.match.resource.device_class,
         selectors=tuple(dict.fromkeys((*own, *selectors.get(driver, ())))),
     )
 
 
+def resource_selectors(ask: Ask) -> tuple[str, ...]:
+    """What the resource's own name says of its devices (a MIG profile)."""
+    resource = ask.match.resource
+    return tuple(
+        ruleset.expression(s, ask.match.groups, resource.groups) for s in resource.selectors
+    )
+
+
 def _reused(ask: Ask, made: list[tuple[Ask, int]]) -> list[int]:
-    """The request of another container that this one can use: the smallest that is enough, else the largest."""
+    """The request of another container to use: the smallest that is enough, else the largest."""
     same = [i for i, (other, _) in enumerate(made) if other.resource == ask.resource]
     enough = [i for i in same if made[i][1] >= ask.count]
     if enough:

@@ -13,6 +13,8 @@ from migrate.model import ABSENT, Edit, Field, Label, LabelValue, Rule, as_text,
 from migrate.read import ruleset
 
 Mode = Literal["convert", "keep", "both"]
+Drivers = Mapping[str, frozenset[str]]
+"""The drivers whose devices a pod asks for, and the classes of its requests."""
 
 _NODE_AFFINITY: Final[Field] = ("affinity", "nodeAffinity")
 _REQUIRED: Final[Field] = (
@@ -75,7 +77,7 @@ class Placed:
 
 
 def placed(
-    pod: kube.PodSpec, rules: tuple[Rule, ...], drivers: frozenset[str], *, prioritized: bool
+    pod: kube.PodSpec, rules: tuple[Rule, ...], drivers: Drivers, *, prioritized: bool
 ) -> Placed:
     """What the labels of this pod's placement become for requests of these drivers.
 
@@ -97,26 +99,43 @@ def placed(
 
 def condition(
     rules: tuple[Rule, ...],
-    drivers: frozenset[str],
+    drivers: Drivers,
     key: str,
     operator: Any,
     values: Any,
     result: Placed,
 ) -> Condition | str:
     """What one label expression says of a device, or why it stays; "" for labels that survive."""
-    known = [(rule, label) for rule, label in ruleset.label(rules, key) if label.writer == "plugin"]
+    all_known = ruleset.label(rules, key)
+    known = [(rule, label) for rule, label in all_known if label.writer == "plugin"]
     if not known:
+        for _, label in all_known[:1]:
+            _survives(label, key, values, result)
         return ""
     matching = [(rule, label) for rule, label in known if rule.driver and rule.driver in drivers]
     if not matching:
         return "the pod asks for no device that this label speaks of"
     rule, label = matching[0]
+    if label.classes and not drivers[rule.driver] <= set(label.classes):
+        return f"it speaks of devices of class {', '.join(label.classes)}"
     said = f"{key} {operator} {', '.join(map(as_text, values))}" if values else f"{key} {operator}"
     try:
         cel, device_class = _cel(label, operator, list(values or ()), result)
     except _StaysError as reason:
         return str(reason)
     return Condition(rule.driver, cel, device_class, said)
+
+
+def _survives(label: Label, key: str, values: Any, result: Placed) -> None:
+    """Note a label that a cloud or the administrator writes: it goes on choosing nodes."""
+    said = ", ".join(map(as_text, values or ()))
+    forms = [ruleset.label_value(label, as_text(value)) for value in values or ()]
+    parts = [form.why for form, _ in filter(None, forms) if form.device_class and form.why]
+    sentence = f"{key}={said} stays, its writer goes on writing it: {label.why}"
+    if parts:
+        result.stays.append(f"{key}={said} stays, and says that the unit is a part: {parts[0]}")
+    else:
+        result.warnings.append(sentence.removesuffix(": "))
 
 
 class _StaysError(Exception):
@@ -215,7 +234,7 @@ class _Term:
 
 
 def _term(
-    index: int, body: Any, rules: tuple[Rule, ...], drivers: frozenset[str], result: Placed
+    index: int, body: Any, rules: tuple[Rule, ...], drivers: Drivers, result: Placed
 ) -> _Term:
     converts: dict[int, Condition] = {}
     reasons: list[str] = []
@@ -232,9 +251,7 @@ def _term(
     return _Term(index, body if isinstance(body, Mapping) else {}, converts, tuple(reasons))
 
 
-def _required(
-    pod: kube.PodSpec, rules: tuple[Rule, ...], drivers: frozenset[str], result: Placed
-) -> None:
+def _required(pod: kube.PodSpec, rules: tuple[Rule, ...], drivers: Drivers, result: Placed) -> None:
     """Required node affinity: terms are ORed, the expressions of a term ANDed.
 
     Source: core/v1 NodeSelector.
@@ -248,8 +265,8 @@ def _required(
     if not any(term.converts for term in terms):
         return
     if len(terms) == 1:
-        for i, found in terms[0].converts.items():
-            result.take(found, [_drop(pod, terms[0], i)])
+        for i, one in terms[0].converts.items():
+            result.take(one, [_drop(pod, terms[0], i)])
         return
     together = [_together(term) for term in terms]
     same = len(set(together)) == 1
@@ -286,7 +303,7 @@ def _drop(pod: kube.PodSpec, term: _Term, index: int) -> Edit:
 def _preferred(
     pod: kube.PodSpec,
     rules: tuple[Rule, ...],
-    drivers: frozenset[str],
+    drivers: Drivers,
     result: Placed,
     *,
     prioritized: bool,
@@ -321,7 +338,7 @@ def _preferred(
 def tolerations(
     pod: kube.PodSpec, resources: Iterable[tuple[str, Rule]]
 ) -> tuple[tuple[Mapping[str, Any], str], ...]:
-    """Tolerations that were added because of a resource's name and no longer will be, with who added them.
+    """Tolerations that came because of a resource's name and no longer will, with who added them.
 
     Source: ExtendedResourceToleration admission; rules.
     """

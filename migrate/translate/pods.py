@@ -83,7 +83,13 @@ def pod(
     """All that is known of one pod."""
     asked = container.asked(spec, context.rules)
     counted = [ask for ask in asked.asks if ask.count]
-    drivers = frozenset(ask.match.rule.driver for ask in counted if ask.match.rule.driver)
+    drivers = {
+        driver: frozenset(
+            a.match.resource.device_class for a in counted if a.match.rule.driver == driver
+        )
+        for driver in dict.fromkeys(a.match.rule.driver for a in counted)
+        if driver
+    }
     prioritized = kube.serves(context.target, "DRAPrioritizedList")
     placed = (
         placement.Placed()
@@ -99,7 +105,7 @@ def pod(
 
 
 def changes(pod: Pod, context: Context) -> tuple[Change, ...]:
-    """The changes of one pod: at most one that edits it, and one for each thing left to a person."""
+    """The changes of one pod: at most one that edits it, one for each thing left to a person."""
     others = dict(pod.asked.other)
     left = tuple(f for f in pod.findings if f.usage == "container" and f.resource in others)
     mine = tuple(f for f in pod.findings if f not in left)
@@ -176,7 +182,7 @@ def _nothing_asked(pod: Pod, findings: tuple[Finding, ...]) -> Change:
         safety="safe",
         disruption=kube.restart(pod.manifest.kind),
         why="a count of 0 asks for nothing",
-        before=_before(pod, findings),
+        before=_before(findings),
         after=("nothing",),
     )
 
@@ -187,28 +193,14 @@ def _bridge(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change
         phase="bridge",
         manifest=pod.manifest,
         findings=findings,
-        creates=served(pod.requests, context.target),
+        creates=tuple({a.resource: claims.served(a, context.target) for a in pod.counted}.values()),
         safety="review" if reasons else "safe",
         strategy="bridge",
         why="a DeviceClass that carries the resource's name serves the pod as it is",
-        before=_before(pod, findings),
+        before=_before(findings),
         after=tuple(f"{a.count} × {a.resource}, served by DRA" for a in pod.counted),
         notes=(*reasons, *_notes(pod, context)),
     )
-
-
-def served(requests: Iterable[container.Request], target: Target) -> tuple[Creation, ...]:
-    """The DeviceClasses that carry the extended resource names of these requests."""
-    made: dict[str, Creation] = {}
-    for request in requests:
-        name = request.ask.resource
-        own = claims.vendor_class(request)
-        if request.selectors:
-            made[name] = claims.flavour(target, request, request.selectors, name)
-        else:
-            body = kube.device_class(target, request.device_class, own, name)
-            made[name] = Creation(body)
-    return tuple(made.values())
 
 
 def _class(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
@@ -218,7 +210,7 @@ def _class(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
     for request in pod.requests:
         device_class = request.device_class
         if request.selectors:
-            creation = claims.flavour(context.target, request, request.selectors)
+            creation = claims.flavour(context.target, request)
             creates.append(creation)
             device_class = creation.name
         names[request.ask.resource] = f"{kube.CLASS_RESOURCE_PREFIX}{device_class}"
@@ -235,7 +227,7 @@ def _class(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
         disruption=kube.restart(pod.manifest.kind),
         strategy="class",
         why="one key names the class; pods need no claim of their own",
-        before=_before(pod, findings),
+        before=_before(findings),
         after=tuple(f"{a.count} × {names[a.resource]}" for a in pod.counted),
         notes=(*reasons, *_notes(pod, context)),
         lighter="bridge: " + _more_than_a_bridge(pod, context),
@@ -267,7 +259,7 @@ def _claim(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
         disruption=kube.restart(pod.manifest.kind),
         strategy="claim",
         why=_why_claim(pod, context),
-        before=_before(pod, findings),
+        before=_before(findings),
         after=(*_after(requests), *pod.placed.said),
         notes=(*reasons, *_notes(pod, context)),
         lighter=_lighter(pod, context),
@@ -299,7 +291,7 @@ def _appended(place: tuple[str | int, ...], items: list[Any] | None, new: list[A
     """Edits that add items to a list, or the list with them."""
     if items is None:
         return [Edit(place, ABSENT, new)]
-    return [Edit((*place, len(items) + i), ABSENT, item) for i, item in enumerate(new)]
+    return [Edit((*place, len(items)), ABSENT, item) for item in new]
 
 
 def _tolerations(pod: Pod) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
@@ -339,11 +331,11 @@ def _reasons(pod: Pod, context: Context) -> tuple[str, ...]:
             )
     first = {a.container.name: a for a in pod.counted if a.container.role == "init"}
     for use in pod.uses:
-        ask = first.get(use.container.name)
+        own = first.get(use.container.name)
         total = sum(r.count for r in pod.requests if r.name in use.requests)
-        if ask and total > ask.count:
+        if own and total > own.count:
             reasons.append(
-                f"init container {use.container.name} sees {total} devices instead of {ask.count}"
+                f"init container {use.container.name} sees {total} devices instead of {own.count}"
             )
     return tuple(dict.fromkeys(reasons)) + _dangers(pod, context)
 
@@ -367,11 +359,11 @@ def _manual(pod: Pod, findings: tuple[Finding, ...], why: str, resource: str = "
         manifest=pod.manifest,
         findings=findings,
         why=why,
-        before=_before(pod, tuple(asks)),
+        before=_before(tuple(asks)),
     )
 
 
-def _before(pod: Pod, findings: tuple[Finding, ...]) -> tuple[str, ...]:
+def _before(findings: tuple[Finding, ...]) -> tuple[str, ...]:
     """What a person reads of today: counts per resource, then labels."""
     counts: dict[tuple[str, str], None] = {}
     for finding in findings:
@@ -395,7 +387,7 @@ def _why_claim(pod: Pod, context: Context) -> str:
 
 def _lighter(pod: Pod, context: Context) -> str:
     if not kube.serves(context.target, "DRAExtendedResource"):
-        return "bridge: Kubernetes 1.36 serves extended resources from a DeviceClass; this target does not"
+        return f"bridge: {_no_names(context)}"
     if pod.is_countable:
         return "bridge: would do, nothing of the workload changes ('--strategy least')"
     return "class: one key in limits, with a DeviceClass for the flavour ('--strategy least')"

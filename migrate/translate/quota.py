@@ -11,8 +11,8 @@ _WHY = (
     "<class>.deviceclass.resource.k8s.io/devices before the first workload moves"
 )
 _WHY_BRIDGED = (
-    "with DRAExtendedResource, claims of a class that carries an extended resource name are charged "
-    "to {name} as well; bound <class>.deviceclass.resource.k8s.io/devices for the others"
+    "with DRAExtendedResource, claims of a class that carries an extended resource's name are "
+    "charged to {name} as well; bound <class>.deviceclass.resource.k8s.io/devices for the others"
 )
 
 

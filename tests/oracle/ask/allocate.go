@@ -31,6 +31,9 @@ type nodeAnswer struct {
 }
 
 func (k *kubernetes) allocate(ctx context.Context, q allocateQuestion) (any, error) {
+	for _, claim := range q.Claims {
+		setDefaults(claim)
+	}
 	cache := cel.NewCache(100, k.celFeatures())
 	allocator, err := structured.NewAllocator(ctx, k.allocatorFeatures(), allocatedState(q.Allocated), q.Classes, q.Slices, cache)
 	if err != nil {
@@ -52,6 +55,28 @@ func (k *kubernetes) allocate(ctx context.Context, q allocateQuestion) (any, err
 		answers[node.Name] = reply
 	}
 	return answers, nil
+}
+
+// setDefaults fills in what the API server fills in when a claim is created; the allocator relies on it.
+func setDefaults(claim *resource.ResourceClaim) {
+	for i := range claim.Spec.Devices.Requests {
+		request := &claim.Spec.Devices.Requests[i]
+		if exactly := request.Exactly; exactly != nil {
+			setAmount(&exactly.AllocationMode, &exactly.Count)
+		}
+		for j := range request.FirstAvailable {
+			setAmount(&request.FirstAvailable[j].AllocationMode, &request.FirstAvailable[j].Count)
+		}
+	}
+}
+
+func setAmount(mode *resource.DeviceAllocationMode, count *int64) {
+	if *mode == "" {
+		*mode = resource.DeviceAllocationModeExactCount
+	}
+	if *mode == resource.DeviceAllocationModeExactCount && *count == 0 {
+		*count = 1
+	}
 }
 
 // allocatedState sums up what other claims hold, as the scheduler does: a device in administrator's

@@ -1,0 +1,124 @@
+"""Requests that stand in no pod: values, shorthands of custom kinds, patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from migrate import kube
+from migrate.model import ABSENT, Change, Edit, Field, Finding, at
+from migrate.read import ruleset
+from migrate.translate import claims, container
+from migrate.translate.pods import Context
+
+_MAPS = frozenset({"limits", "requests"})
+
+
+def changes(findings: Iterable[Finding], context: Context) -> list[Change]:
+    """One change for each resource of one place; limits and requests are one place here."""
+    gathered: dict[tuple[int, Field, str], list[Finding]] = {}
+    for finding in findings:
+        field = finding.field
+        place = field[:-2] if len(field) > 1 and field[-2] in _MAPS else field
+        gathered.setdefault((id(finding.manifest), place, finding.resource), []).append(finding)
+    return [_change(tuple(group), context) for group in gathered.values()]
+
+
+def _change(findings: tuple[Finding, ...], context: Context) -> Change:
+    first = findings[0]
+    if first.usage != "container":
+        return _manual(findings, "it stands outside a pod: it follows whatever renders it")
+    match = ruleset.resource(context.rules, first.resource)
+    if match is None or match.resource.maps != "exact":
+        return _manual(findings, container.unmapped(match))
+    counts = {kube.whole(f.quantity) for f in findings}
+    if counts == {0}:
+        return _manual(
+            findings, f"a count of 0 asks for nothing, but may override another: {_why(first)}"
+        )
+    whole = len(counts) == 1 and None not in counts
+    is_served = kube.serves(context.target, "DRAExtendedResource")
+    if context.options.strategy == "claim" or not is_served or not whole:
+        return _manual(findings, _why(first))
+    ask = container.Ask(_nowhere(first), first.resource, counts.pop() or 0, match)
+    if context.options.strategy in {"bridge", "least"}:
+        return _bridge(findings, ask, context)
+    return _class(findings, ask, context)
+
+
+def _why(finding: Finding) -> str:
+    """Why no claim can be written here, and where claims go instead."""
+    manifest = finding.manifest
+    place = kube.place(manifest.api_version, manifest.kind, finding.field)
+    why = place.why or "there is no pod here that could hold a claim: plan what it is rendered to"
+    return f"{why}; claims go to {place.switch}" if place.switch else why
+
+
+def _nowhere(finding: Finding) -> kube.Container:
+    return kube.Container(finding.field, finding.container, "container", {})
+
+
+def _bridge(findings: tuple[Finding, ...], ask: container.Ask, context: Context) -> Change:
+    return Change(
+        phase="bridge",
+        manifest=findings[0].manifest,
+        findings=findings,
+        creates=(claims.served(ask, context.target),),
+        safety="review",
+        strategy="bridge",
+        why="a DeviceClass that carries the resource's name serves the pod as it is",
+        before=_before(findings),
+        after=(f"{ask.count} × {ask.resource}, served by DRA",),
+        notes=("what this is rendered to was not seen: node labels may say more than the count",),
+    )
+
+
+def _class(findings: tuple[Finding, ...], ask: container.Ask, context: Context) -> Change:
+    """The resource's key renamed to the implicit name of its class."""
+    body = findings[0].manifest.body
+    keys = [f for f in findings if f.field[-1] == ask.resource]
+    if len(keys) != len(findings):
+        return _manual(findings, "the resource is named by a value: set it by hand")
+    readonly = findings[0].manifest.origin.readonly
+    if readonly and findings[0].manifest.origin.via != "stream":
+        return _manual(findings, readonly)
+    own = container.resource_selectors(ask)
+    request = container.Request("", ask, ask.count, ask.match.resource.device_class, own)
+    creates = (claims.flavour(context.target, request),) if own else ()
+    name = creates[0].name if creates else request.device_class
+    new = f"{kube.CLASS_RESOURCE_PREFIX}{name}"
+    edits: list[Edit] = []
+    for finding in keys:
+        old = at(body, finding.field)
+        edits += [Edit(finding.field, old, ABSENT), Edit((*finding.field[:-1], new), ABSENT, old)]
+    return Change(
+        phase="claim",
+        manifest=findings[0].manifest,
+        findings=findings,
+        edits=tuple(edits),
+        creates=creates,
+        safety="review",
+        disruption=kube.restart(findings[0].manifest.kind) if findings[0].manifest.kind else "none",
+        strategy="class",
+        why="one key names the class, where there is no place for a claim",
+        before=_before(findings),
+        after=(f"{ask.count} × {new}",),
+        notes=("what this is rendered to was not seen: compare it before and after",),
+    )
+
+
+def _manual(findings: tuple[Finding, ...], why: str) -> Change:
+    return Change(
+        phase="claim",
+        manifest=findings[0].manifest,
+        findings=findings,
+        why=why,
+        before=_before(findings),
+    )
+
+
+def _before(findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    said: Mapping[str, None] = dict.fromkeys(
+        f"{f.quantity} × {f.resource}" if f.usage == "container" else f"{f.resource}={f.quantity}"
+        for f in findings
+    )
+    return tuple(said)
