@@ -527,33 +527,42 @@ def _from_json(source: str, limits: Limits) -> tuple[Document, ...]:
 
 # --- Template text ------------------------------------------------------------------------------
 
-_OPEN: Final = re.compile(r"\{\{|\{%|\{#")
+_OPEN: Final = re.compile(r"\{[{%#]")
+_CLOSE: Final = {"{{": "}}", "{%": "%}", "{#": "#}"}
+_STRING: Final = 400
+"""Characters that a string in a template, with braces in it, may have behind them."""
 
 
 def _spans(source: str) -> tuple[tuple[int, int], ...]:
     """The spans of template text, in time linear in the text."""
     spans: list[tuple[int, int]] = []
+    unclosed: set[str] = set()
     at = 0
-    closed = {"{{": "}}", "{%": "%}", "{#": "#}"}
     while found := _OPEN.search(source, at):
-        start, close = found.start(), closed[found[0]]
-        inside = found.end()
-        if found[0] == "{{" and source[inside : inside + 5].lstrip("- \t").startswith("/*"):
-            inside = max(source.find("*/", inside), inside)
-        end = source.find(close, inside)
-        if end >= 0 and source.count('"', start, end) % 2:
-            quote = source.find('"', end)
-            end = source.find(close, quote) if 0 <= quote < _line_end(source, end) else end
+        start, at = found.span()
+        if found[0] in unclosed:
+            continue
+        end = _closed(source, start, _CLOSE[found[0]])
         if end < 0:
-            closed.pop(found[0])
-            at = found.end()
-            if not closed:
-                break
-            closed[found[0]] = close
-            break
-        at = end + len(close)
-        spans.append((start, at))
+            unclosed.add(found[0])
+        else:
+            spans.append((start, end))
+            at = end
     return tuple(spans)
+
+
+def _closed(source: str, start: int, close: str) -> int:
+    """Where the span that opens at `start` is over, -1 where it never is."""
+    inside = start + 2
+    if source[inside : inside + 5].lstrip("- \t").startswith("/*"):
+        inside = max(source.find("*/", inside), inside)
+    end = source.find(close, inside)
+    if end >= 0 and source.count('"', start, end) % 2:
+        # The braces stand in a string: the span goes on behind it.
+        quote = source.find('"', end, end + _STRING)
+        if quote >= 0 and "\n" not in source[end:quote]:
+            end = source.find(close, quote)
+    return end + 2 if end >= 0 else -1
 
 
 def mask(source: str) -> tuple[str, tuple[tuple[int, int], ...]]:
@@ -581,8 +590,7 @@ def _filled(source: str, spans: tuple[tuple[int, int], ...], alone: str) -> str:
             if is_alone:
                 parts.append(re.sub(r"[^\r\n]", lambda _: alone, source[start:stop]))
             else:
-                tail = source[stop : _line_end(source, stop)].strip()
-                parts.append(_inline(source[start:stop], bool(tail) and tail[0] != "#"))
+                parts.append(_inline(source, start, stop))
             at = stop
     parts.append(source[at:])
     return "".join(parts)
@@ -599,14 +607,17 @@ def _groups(source: str, spans: tuple[tuple[int, int], ...]) -> list[list[tuple[
     return groups
 
 
-def _inline(text: str, continues: bool) -> str:
+def _inline(source: str, start: int, stop: int) -> str:
     """Filler for a span with other text on its lines; a later line is blank if nothing follows."""
-    lines = text.split("\n")
-    filled = ["x" * len(lines[0].rstrip("\r")) + "\r" * lines[0].endswith("\r")]
-    for number, line in enumerate(lines[1:], 2):
+    first, *rest = source[start:stop].split("\n")
+    filled = ["x" * len(first.rstrip("\r")) + "\r" * first.endswith("\r")]
+    if not rest:
+        return filled[0]
+    tail = source[stop : _line_end(source, stop)].strip()
+    for number, line in enumerate(rest, 1):
         bare = line.rstrip("\r")
         indent = len(bare) - len(bare.lstrip())
-        fill = "x" if continues and number == len(lines) else " "
+        fill = "x" if tail and tail[0] != "#" and number == len(rest) else " "
         filled.append(bare[:indent] + fill * (len(bare) - indent) + line[len(bare) :])
     return "\n".join(filled)
 
@@ -1291,7 +1302,7 @@ class _Editor:
 
     def check_single(self, node: Node, inside: Node | None = None) -> None:
         """Raises: EditRefused where an edit of this node would change another place too."""
-        if node.kind == "alias" and inside in (None, node):
+        if node.kind == "alias" and inside is None:
             at = node.target.line if node.target else 0
             raise self.refused(f"it is an alias of line {at}, which would change too", node)
         if id(node) not in self.aliased:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def write(path: str, text: str | bytes = POD) -> None:
     place.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
-def read(*paths: str, stdin: bytes | None = None, ignore: bool = True, **more) -> Reading:
+def read(*paths: str, stdin: bytes | None = None, ignore: bool = True, **more: Any) -> Reading:
     pipe = None if stdin is None else io.BytesIO(stdin)
     return reading(paths, (GPU,), ignore=ignore, stdin=pipe, **more)
 
@@ -258,10 +259,10 @@ def test_a_file_that_vanishes_or_is_forbidden_is_reported_and_the_rest_read(
     write("k8s/pod.yaml")
     real = os.open
 
-    def open_(path, flags, *args, **kwargs):
-        if str(path).endswith("gone.yaml"):
+    def open_(path: str, flags: int, *args: Any, **kwargs: Any) -> int:
+        if path.endswith("gone.yaml"):
             raise FileNotFoundError(2, "No such file or directory")
-        if str(path).endswith("locked.yaml"):
+        if path.endswith("locked.yaml"):
             raise PermissionError(13, "Permission denied")
         return real(path, flags, *args, **kwargs)
 
@@ -272,6 +273,22 @@ def test_a_file_that_vanishes_or_is_forbidden_is_reported_and_the_rest_read(
         ("k8s/gone.yaml", "no such file or directory"),
         ("k8s/locked.yaml", "permission denied"),
     ]
+
+
+def test_a_directory_that_cannot_be_listed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("k8s/locked/pod.yaml")
+    write("k8s/pod.yaml")
+    real = os.scandir
+
+    def scandir(path: str) -> Any:
+        if path.endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = read("k8s")
+    assert paths(found) == ["k8s/pod.yaml"]
+    assert [(u.path, u.reason) for u in found.unreadable] == [("k8s/locked", "permission denied")]
 
 
 def test_binary_and_large_files_are_counted() -> None:
@@ -290,6 +307,7 @@ def test_binary_and_large_files_are_counted() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
 def test_encodings(encoding: str) -> None:
+    """Also UTF-16 without a mark, in which no needle stands as it is."""
     write("pod.yaml", POD.encode(encoding))
     found = read(".")
     assert [m.label for m in found.manifests] == ["Pod ml/train"]
@@ -408,6 +426,12 @@ def test_yaml_with_statements_is_a_template() -> None:
     assert file.template
     assert file.manifests[0].origin.via == "template"
     assert file.manifests[0].position(("spec", "containers", 0)) == (9, 7)
+
+
+def test_statements_that_parse_make_the_whole_file_a_template() -> None:
+    """A document may vanish with the condition around it, though it holds no braces itself."""
+    write("all.yaml", f"a: {{{{ if .x }}}}\n---\n{POD}---\nb: {{{{ end }}}}\n")
+    assert {m.origin.via for m in read(".").manifests} == {"template"}
 
 
 def test_placeholder_makes_its_own_document_a_template() -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ except InputError as error:
 """
 
 
-def read(place: Path, *paths: str, stdin: Path | None = None) -> dict:
+def read(place: Path, *paths: str, stdin: Path | None = None) -> dict[str, Any]:
     """What one run in `place` says, of one gigabyte and at most one minute."""
     with (stdin or Path(os.devnull)).open("rb") as pipe:
         run = subprocess.run(

@@ -39,6 +39,7 @@ Check = Annotated[
 ]
 
 _FROM_FILES = 300
+_MOST = 10
 
 
 def rules(directories: list[Path] | None) -> tuple[Rule, ...]:
@@ -97,12 +98,12 @@ class _Bar:
 
 def told(unreadable: tuple[files.Unreadable, ...], *, verbose: bool) -> None:
     """Say on stderr which files could not be read, and why."""
-    shown = unreadable if verbose else unreadable[:10]
+    loud = unreadable if verbose else tuple(u for u in unreadable if not u.quiet)
+    shown = loud if verbose else loud[:_MOST]
     for broken in shown:
         numbers = "".join(f":{n}" for n in (broken.line, broken.column) if n)
         typer.echo(f"not read: {broken.path}{numbers}: {broken.reason}", err=True)
-    if len(unreadable) > len(shown):
+    if len(loud) > len(shown):
         typer.echo(
-            f"not read: {len(unreadable) - len(shown)} more files ('--verbose' names them)",
-            err=True,
+            f"not read: {len(loud) - len(shown)} more files ('--verbose' names them)", err=True
         )

@@ -13,12 +13,15 @@ from migrate.read import ruleset
 from migrate.yamltext import Text
 
 _KEY: Final = re.compile(
-    r"^(?P<indent>[\s#-]*)[\"']?(?P<name>[A-Za-z0-9.-]+/[A-Za-z0-9._-]+)[\"']?\s*:\s*(?P<value>.*)$"
+    r"^(?P<indent>(?:[\s#]|-(?=\s))*)[\"']?(?P<name>[A-Za-z0-9.-]+/[A-Za-z0-9._-]+)[\"']?\s*:\s*(?P<value>.*)$"
 )
 _ABOVE: Final = re.compile(r"^[\s#-]*[\"']?(limits|requests|hard)[\"']?\s*:")
 _COMMENT: Final = re.compile(r"^\s*#")
+_POINTER: Final = re.compile(r"/(?:limits|requests)/(?P<name>[A-Za-z0-9.-]+~1[A-Za-z0-9._-]+)")
+"""A JSON Pointer to a request. Source: RFC 6901."""
 _QUOTED: Final = re.compile(r"[\"'](?P<name>[A-Za-z0-9.-]+/[A-Za-z0-9._-]+)[\"']")
 _LOOK_BACK: Final = 12
+_LONGEST: Final = 2000
 _TRAILING: Final = re.compile(r"\s+#.*$")
 
 
@@ -27,23 +30,42 @@ def in_lines(
 ) -> Iterator[Finding]:
     """One finding for every line that asks for a device; the first line has the number `first`."""
     for number, line in enumerate(lines):
-        found = _KEY.match(line)
-        if not found or not kube.is_device_resource(found["name"]):
-            continue
-        match = ruleset.resource(rules, found["name"])
-        if not _is_below_a_request(lines, number, len(found["indent"])):
-            continue
-        yield Finding(
-            usage="container",
-            manifest=manifest,
-            field=(),
-            resource=found["name"],
-            quantity=_TRAILING.sub("", found["value"]).strip().strip("\"'"),
-            rule=match.rule.name if match else "",
-            line=first + number,
-            column=len(found["indent"]) + 1,
-            shape=shape,
-        )
+        for name, quantity, column in _asked(lines, number) if "/" in line else ():
+            if not kube.is_device_resource(name):
+                continue
+            match = ruleset.resource(rules, name)
+            yield Finding(
+                usage="container",
+                manifest=manifest,
+                field=(),
+                resource=name,
+                quantity=quantity,
+                rule=match.rule.name if match else "",
+                line=first + number,
+                column=column + 1,
+                shape=shape,
+            )
+
+
+def _asked(lines: list[str], number: int) -> Iterator[tuple[str, str, int]]:
+    """The resources that a line asks for, with quantity and column from 0."""
+    line = lines[number]
+    if len(line) > _LONGEST:
+        return
+    found = _KEY.match(line)
+    if found and any(
+        _is_below_a_request(lines, number, depth) for depth in _depths(line, len(found["indent"]))
+    ):
+        quantity = _TRAILING.sub("", found["value"]).strip().strip("\"'")
+        yield found["name"], quantity, len(found["indent"])
+    for pointer in _POINTER.finditer(line):
+        yield pointer["name"].replace("~1", "/"), "", pointer.start("name")
+
+
+def _depths(line: str, indent: int) -> tuple[int, ...]:
+    """How deep a line may be meant to stand: of a comment, before or after its `#`."""
+    mark = line.find("#", 0, indent)
+    return (indent,) if mark < 0 else (indent, mark, indent - 1, indent - 2)
 
 
 def _is_below_a_request(lines: list[str], number: int, indent: int) -> bool:
@@ -97,6 +119,9 @@ def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]
         if "\n" in value:
             for finding in in_lines(value.splitlines(), line + 1, "embedded", manifest, rules):
                 yield replace(finding, field=field)
+        elif "~1" in value and field[-1] != "path":
+            for finding in in_lines([value], line, "embedded", manifest, rules):
+                yield replace(finding, field=field, column=column)
         elif isinstance(field[-1], str) and field[-1] != "name" and kube.is_device_resource(value):
             match = ruleset.resource(rules, value)
             if match and field[-1] != "key":

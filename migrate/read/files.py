@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import gc
 import os
-import stat
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
-from migrate.errors import InputError, YamlError
+from migrate.errors import YamlError
 from migrate.model import Manifest, Rule
-from migrate.read import needles, stream, walk
+from migrate.read import content, needles, stream, walk
 from migrate.yamltext import LIMITS, Node, Text, parse
 
 _STEP: Final = 100
@@ -136,11 +133,13 @@ def _read(
     progress: Callable[[int], None] | None,
 ) -> None:
     for candidate in candidates:
-        data = _content(candidate, stdin, limit)
-        if isinstance(data, str):
-            found.skipped[data] += 1
-        elif isinstance(data, Unreadable):
-            found.unreadable.append(data)
+        data = content.content(candidate, stdin, limit)
+        if isinstance(data, content.Passed):
+            if data.is_counted:
+                found.skipped[data.reason] += 1
+            else:
+                path = walk.spoken(walk.shown(candidate.place))
+                found.unreadable.append(Unreadable(path, 0, 0, data.reason))
         else:
             found.read += 1
             _take(found, candidate, data, words)
@@ -152,7 +151,7 @@ def _read(
 
 def _take(found: _Found, candidate: walk.Candidate, data: bytes, words: tuple[bytes, ...]) -> None:
     """Parse what can hold a finding or lists the files of a tree; the other bytes are let go."""
-    is_wanted = needles.is_worth_parsing(_searchable(data), words)
+    is_wanted = needles.is_worth_parsing(content.searchable(data), words)
     is_kustomization = os.path.basename(candidate.place) in _KUSTOMIZATIONS
     if not is_wanted and not is_kustomization:
         return
@@ -166,13 +165,10 @@ def _take(found: _Found, candidate: walk.Candidate, data: bytes, words: tuple[by
         found.kustomizations.append(file)
 
 
-# --- From bytes to manifests --------------------------------------------------------------------
-
-
 def _file(candidate: walk.Candidate, data: bytes) -> File | Unreadable:
     place = candidate.place
     path = walk.shown(place)
-    source = data.decode(_wide(data) or "utf-8", "replace")
+    source = content.decoded(data)
     if not walk.is_speakable(path):
         reason = "its name holds control characters or bytes that are not UTF-8; rename it"
         return Unreadable(walk.spoken(path), 0, 0, reason, source)

@@ -99,7 +99,8 @@ def _template(
     namespace, name = owner
     bodies = [_request(target, request, preferred) for request in requests]
     body = kube.claim_template(target, "", namespace, bodies)
-    stem = kube.dns_label(name or "pod", noun, limit=kube.LABEL_LENGTH - _HASH - 1)
+    parts = [name] if noun in name.split("-") else [name or "pod", noun]
+    stem = kube.dns_label(*parts, limit=kube.LABEL_LENGTH - _HASH - 1)
     body["metadata"]["name"] = f"{stem}-{digest(body['spec'])}"
     return Creation(body, _comments(requests))
 
