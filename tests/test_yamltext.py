@@ -206,8 +206,8 @@ spec:
   image: "{{ .Values.image }}"
   script: |
     {{- range .Values.lines }}
-  first
-    {{ . }}
+    first
+{{ . }}
     {{- end }}
   gpus: {{ .Values.gpus }} # how many
   containers:
@@ -266,7 +266,7 @@ def case(before: str, after: str, *edits: Edit) -> Any:
         case("a: 1", "a: 1\nb: 2", add("b", new=2)),
         case("a:\n  b: 1\n", "{}\n", drop("a", "b", old=1)),
         case("- a\n", "[]\n", drop(0, old="a")),
-        case("{}\n", "a:\n  b: 1\n", add("a", "b", new=1)),
+        case("{} # c\n", "a: # c\n  b: 1\n", add("a", "b", new=1)),
         case("a: {} # c\n", "a: # c\n  b: 1\n", add("a", "b", new=1)),
         case("a:\n  # c\nz: 1\n", "a:\n  b: 1\n  # c\nz: 1\n", add("a", "b", new=1)),
         # Quotes and spaces stay.
@@ -330,7 +330,7 @@ def case(before: str, after: str, *edits: Edit) -> Any:
             '{\n  "a": 1,\n  "b": [2]\n}\n', '{\n  "a": 1,\n  "c": {\n    "k": "v"\n  }\n}\n',
             drop("b", 0, old=2), add("c", "k", new="v"),
         ),
-        case('{"a":1,"b":2}', '{"a":1,"c": "x"}', drop("b", old=2), add("c", new="x")),
+        case('{"a":1,"b":2}', '{"a":1,"c":"x"}', drop("b", old=2), add("c", new="x")),
         case("a: {x: 1}\nb: 1\n", "b: 1\n", drop("a", "x", old=1)),
         # What stands between documents stays.
         case(
@@ -342,8 +342,8 @@ def case(before: str, after: str, *edits: Edit) -> Any:
 )  # fmt: skip
 def test_only_what_is_meant_changes(before: str, expected: str, edits: tuple[Edit, ...]) -> None:
     assert after(before, *edits) == expected
-    crlf = before.replace("\n", "\r\n")
-    if "|" not in before + expected and "'x" not in before:
+    if "\n" in before:
+        crlf = before.replace("\n", "\r\n")
         assert after(crlf, *edits) == expected.replace("\n", "\r\n")
 
 
@@ -456,7 +456,7 @@ def test_edits_that_fit_nothing_are_refused(edits: list[Edit]) -> None:
         ("a: &x\n  b: 1\n  d: 2\nc: *x\n", drop("a", "b", old=1), 1, "used in line 4"),
         ("a: &x 1\nc: *x\n", set_("a", old=1, new=2), 1, "used in line 2"),
         ("a:\n  d: &x 1\nc: *x\n", drop("a", old={"d": 1}), 2, "used in line 3"),
-        ("a: &x {b: 1}\nc:\n  <<: *x\n  d: 1\n", drop("c", "b", old=1), 4, "merge key"),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n  d: 1\n", drop("c", "b", old=1), 3, "merge key"),
         ("a: 1\nb: 2\na: 3\n", drop("a", old=3), 3, "lines 1 and 3"),
         ("a: 1\nb: 2\n", drop("c", old=3), 1, "does not exist"),
         ("a: 1\nb: 2\n", set_("b", old=3, new=4), 2, "no longer what was read"),

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from migrate import kube
 from migrate.errors import PlanError
-from migrate.model import Change, Creation, Finding, Manifest, Rule, Target
+from migrate.model import Change, Creation, Finding, Manifest, Rule, Target, Usage
 from migrate.translate import claims, container, outside, plugin, pods, quota
-from migrate.translate.pods import Context, Flavour, Options, Pod
+from migrate.translate.context import Context, Flavour, Options
+from migrate.translate.pods import Pod
+
+_USAGES: Final[Mapping[Usage, Callable[[Sequence[Finding], Context], Iterable[Change]]]] = {
+    "quota": quota.changes,
+    "plugin": plugin.changes,
+}
+"""The usages that stand in no pod, and what makes their changes."""
 
 __all__ = ["Options", "Translation", "changes"]
 
@@ -31,8 +39,8 @@ def changes(
 
     Raises: PlanError if a finding is in no change, which is a defect of ours.
     """
-    usage = {name: [f for f in findings if f.usage == name] for name in ("quota", "plugin")}
-    context = Context(rules, target, options, plugin.shared(usage["plugin"]))
+    shared = plugin.shared([f for f in findings if f.usage == "plugin"])
+    context = Context(rules, target, options, shared)
     found = [
         pods.pod(manifest, spec, container.of_pod(rest, spec), context)
         for manifest, rest in _by_manifest(findings)
@@ -44,8 +52,8 @@ def changes(
     inside = {id(f) for pod in found for f in pod.findings}
     made += outside.changes([f for f in _loose(findings) if id(f) not in inside], context)
     made += _bridges(found, context)
-    made += quota.changes(usage["quota"], target)
-    made += plugin.changes(usage["plugin"])
+    for name, translate in _USAGES.items():
+        made += translate([f for f in findings if f.usage == name], context)
     told = {id(f) for change in made for f in change.findings}
     lost = [f for f in findings if id(f) not in told]
     if lost:

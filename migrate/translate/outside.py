@@ -8,7 +8,7 @@ from migrate import kube
 from migrate.model import ABSENT, Change, Edit, Field, Finding, at
 from migrate.read import ruleset
 from migrate.translate import claims, container
-from migrate.translate.pods import Context
+from migrate.translate.context import Context
 
 _MAPS = frozenset({"limits", "requests"})
 

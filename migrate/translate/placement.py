@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from migrate import kube
 from migrate.errors import MigrateError
 from migrate.model import ABSENT, Edit, Field, Label, LabelValue, Rule, as_text, at
 from migrate.read import ruleset
 
-Mode = Literal["convert", "keep", "both"]
 Drivers = Mapping[str, frozenset[str]]
 """The drivers whose devices a pod asks for, and the classes of its requests."""
 

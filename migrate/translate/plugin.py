@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from migrate.model import Change, Finding
+from migrate.translate.context import Context
 
 
-def changes(findings: Iterable[Finding]) -> tuple[Change, ...]:
+def changes(findings: Iterable[Finding], _: Context) -> tuple[Change, ...]:
     """One change for the administrator per setting."""
     return tuple(
         Change(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from migrate import kube
 from migrate.model import (
@@ -14,24 +14,10 @@ from migrate.model import (
     Edit,
     Finding,
     Manifest,
-    Rule,
     Strategy,
-    Target,
 )
 from migrate.translate import claims, container, placement, runtime
-
-Classes = Literal["vendor", "flavour", "auto"]
-Choice = Literal["claim", "least", "class", "bridge"]
-Flavour = tuple[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a person chose."""
-
-    strategy: Choice = "claim"
-    placement: placement.Mode = "convert"
-    classes: Classes = "auto"
+from migrate.translate.context import Context, Flavour
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +49,6 @@ class Pod:
         """Whether a resource name alone says all that the pod needs (the bridge is enough)."""
         plain = not (self.placed.selectors or self.placed.classes or self.placed.preferred)
         return plain and not self.placed.stays and not self.placed.edits
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What every pod is translated against."""
-
-    rules: tuple[Rule, ...]
-    target: Target
-    options: Options
-    shared: Mapping[str, Finding] = field(default_factory=dict)
-    flavours: Mapping[Flavour, str] = field(default_factory=dict)
-    creations: Mapping[str, Creation] = field(default_factory=dict)
 
 
 def pod(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from migrate.model import Change, Finding, Target
+from migrate.model import Change, Finding
+from migrate.translate.context import Context
 
 _WHY = (
     "claims are not charged to {name} before Kubernetes 1.36: beside it, bound "
@@ -16,12 +17,12 @@ _WHY_BRIDGED = (
 )
 
 
-def changes(findings: Iterable[Finding], target: Target) -> tuple[Change, ...]:
+def changes(findings: Iterable[Finding], context: Context) -> tuple[Change, ...]:
     """One change for the administrator per bound.
 
     Source: Kubernetes `pkg/quota/v1/evaluator/core/resource_claims.go`.
     """
-    why = _WHY_BRIDGED if "DRAExtendedResource" in target.gates else _WHY
+    why = _WHY_BRIDGED if "DRAExtendedResource" in context.target.gates else _WHY
     return tuple(
         Change(
             phase="prepare",

@@ -1,0 +1,36 @@
+"""What every finding is translated against: rules, target, and what a person chose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from migrate.model import Creation, Finding, Rule, Target
+
+Mode = Literal["convert", "keep", "both"]
+Classes = Literal["vendor", "flavour", "auto"]
+Choice = Literal["claim", "least", "class", "bridge"]
+Flavour = tuple[str, tuple[str, ...]]
+"""A class, and the selectors that narrow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person chose."""
+
+    strategy: Choice = "claim"
+    placement: Mode = "convert"
+    classes: Classes = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every pod is translated against."""
+
+    rules: tuple[Rule, ...]
+    target: Target
+    options: Options
+    shared: Mapping[str, Finding] = field(default_factory=dict)
+    flavours: Mapping[Flavour, str] = field(default_factory=dict)
+    creations: Mapping[str, Creation] = field(default_factory=dict)
