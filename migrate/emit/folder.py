@@ -84,6 +84,7 @@ def _change(change: Change) -> dict[str, Any]:
     return {
         "object": manifest.label if manifest else ", ".join(created),
         "path": manifest.origin.path if manifest else "",
+        "via": manifest.origin.via if manifest else "",
         "line": first.line if first else 0,
         "source": manifest.origin.source if manifest else "",
         "usages": sorted({f.usage for f in change.findings}),

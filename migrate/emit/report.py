@@ -67,6 +67,8 @@ def what(phase: Mapping[str, Any]) -> str:
     if files:
         said.append(plural(len(files), "file"))
         said.append(plural(sum(f["lines"] for f in files), "line"))
+    if rendered := _rendered(phase):
+        said.append(f"{rendered} patched as rendered")
     for kind, one, many in (
         ("DeviceClass", "device class", "device classes"),
         ("ResourceClaimTemplate", "claim template", "claim templates"),
@@ -156,6 +158,14 @@ def phase(told: Mapping[str, Any]) -> str:
         rows.append("## Create\n")
         rows += [f"- {c['kind']} {cell(_owner(c))}" for c in told["creates"]]
         rows.append("\n```sh\nkubectl apply -f new/\n```\n")
+    if _rendered(told):
+        rows.append(
+            "## Patch what is rendered\n\n"
+            "`patches/` holds a JSON Patch per object, and a Kustomize Component that applies them "
+            "to the rendered text and adds the new objects (`components: [3-claim/patches]`); "
+            "`diff/rendered.diff` shows what comes out.\n"
+            "The change itself belongs in the source: the chart's values, templates, the overlay.\n"
+        )
     if told["files"]:
         rows.append("## Write\n")
         for file in told["files"]:
@@ -168,6 +178,11 @@ def phase(told: Mapping[str, Any]) -> str:
     if told["back"]:
         rows.append(f"## Way back\n\n{told['back']}\n")
     return "\n".join(rows)
+
+
+def _rendered(told: Mapping[str, Any]) -> int:
+    """How many changes are of rendered text, which is patched instead of written."""
+    return sum(c["via"] == "stream" and c["edits"] > 0 for c in told["changes"])
 
 
 def _order(told: Mapping[str, Any]) -> list[str]:

@@ -83,10 +83,11 @@ def _escaped(name: str) -> str:
 def claim_before(changes: Iterable[Change]) -> tuple[Check, ...]:
     """Before workloads move: what they name exists in their namespace, and there is headroom."""
     templates = [c for change in changes for c in change.creates if not c.is_cluster_scoped]
+    noun = "template" if len(templates) == 1 else "templates"
     checks = [
         Check(
             f"nodes with DRA devices have room for the pods that restart ({len(templates)} claim "
-            "templates): a rolling update needs spare devices, or maxSurge 0"
+            f"{noun}): a rolling update needs spare devices, or maxSurge 0"
         )
     ]
     if any(change.disruption == "recreate" for change in changes):

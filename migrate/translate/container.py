@@ -9,6 +9,7 @@ from typing import Any
 from migrate import kube
 from migrate.model import ABSENT, Edit, Field, Finding, Rule, as_text
 from migrate.read import ruleset
+from migrate.translate.context import because
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _divided(match: ruleset.Match | None, beside: set[str]) -> list[str]:
         return []
     name = match.resource.name or match.resource.pattern
     return [
-        f"{divided} beside {name} is a share of a device, not a whole one: {match.resource.why}"
+        because(f"{divided} beside {name} is not a whole device", match.resource.why)
         for divided in match.resource.divides
         if divided in beside
     ]

@@ -34,3 +34,8 @@ class Context:
     shared: Mapping[str, Finding] = field(default_factory=dict)
     flavours: Mapping[Flavour, str] = field(default_factory=dict)
     creations: Mapping[str, Creation] = field(default_factory=dict)
+
+
+def because(said: str, why: str) -> str:
+    """A sentence and its reason: behind a colon, or as a sentence of its own if it is one."""
+    return f"{said}. {why}" if why[:1].isupper() else f"{said}: {why}"

@@ -11,6 +11,7 @@ from migrate import kube
 from migrate.errors import MigrateError
 from migrate.model import ABSENT, Edit, Field, Label, LabelValue, Rule, as_text, at
 from migrate.read import ruleset
+from migrate.translate.context import because
 
 Drivers = Mapping[str, frozenset[str]]
 """The drivers whose devices a pod asks for, and the classes of its requests."""
@@ -90,7 +91,7 @@ def placed(
         if isinstance(found, Condition):
             result.take(found, [Edit((*pod.field, "nodeSelector", key), value, ABSENT)])
         elif found:
-            result.stays.append(f"{said} stays: {found}")
+            result.stays.append(because(f"{said} stays", found))
     _required(pod, rules, drivers, result)
     _preferred(pod, rules, drivers, result, prioritized=prioritized)
     return result
@@ -130,11 +131,10 @@ def _survives(label: Label, key: str, values: Any, result: Placed) -> None:
     said = ", ".join(map(as_text, values or ()))
     forms = [ruleset.label_value(label, as_text(value)) for value in values or ()]
     parts = [form.why for form, _ in filter(None, forms) if form.device_class and form.why]
-    sentence = f"{key}={said} stays, its writer goes on writing it: {label.why}"
     if parts:
-        result.stays.append(f"{key}={said} stays, and says that the unit is a part: {parts[0]}")
-    else:
-        result.warnings.append(sentence.removesuffix(": "))
+        result.stays.append(because(f"{key}={said} says that a unit is a part", parts[0]))
+    elif label.why:
+        result.warnings.append(because(f"{key}={said} stays", label.why))
 
 
 class _StaysError(Exception):
@@ -246,7 +246,7 @@ def _term(
         if isinstance(found, Condition):
             converts[i] = found
         elif found:
-            reasons.append(f"{item['key']} {as_text(operator)} stays: {found}")
+            reasons.append(because(f"{item['key']} {as_text(operator)} stays", found))
     return _Term(index, body if isinstance(body, Mapping) else {}, converts, tuple(reasons))
 
 

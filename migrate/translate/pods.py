@@ -17,7 +17,7 @@ from migrate.model import (
     Strategy,
 )
 from migrate.translate import claims, container, placement, runtime
-from migrate.translate.context import Context, Flavour
+from migrate.translate.context import Context, Flavour, because
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ def _tolerations(pod: Pod) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
     edits = _appended(
         place, own if isinstance(own, list) and own else None, [dict(b) for b, _ in missing]
     )
-    said = tuple(f"toleration {body['key']} is written out: {why}" for body, why in missing)
+    said = tuple(because(f"toleration {body['key']} is written out", why) for body, why in missing)
     return (tuple(edits) if missing else ()), said
 
 
@@ -301,7 +301,7 @@ def _reasons(pod: Pod, context: Context) -> tuple[str, ...]:
         if found:
             where = f"{found.manifest.origin.path}:{found.line}"
             reasons.append(
-                f"{ask.resource} is shared ({where}), so 1 was not a whole device: {found.note}"
+                because(f"{ask.resource} is shared ({where}): 1 was no whole device", found.note)
             )
     first = {a.container.name: a for a in pod.counted if a.container.role == "init"}
     for use in pod.uses:

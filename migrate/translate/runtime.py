@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from migrate.model import Finding, Rule
 from migrate.read import ruleset
+from migrate.translate.context import because
 
 _SECTIONS = {
     "env": "env",
@@ -26,6 +27,6 @@ def said(findings: Iterable[Finding], rules: tuple[Rule, ...]) -> tuple[tuple[st
         _, marker = known
         why = marker.values.get(finding.quantity)
         value = f"={finding.quantity}" if finding.quantity else ""
-        sentence = f"{finding.resource}{value} stays: {why or marker.why}"
+        sentence = because(f"{finding.resource}{value} stays", why or marker.why)
         sentences[sentence] = marker.warns and why is None
     return tuple(sentences.items())
