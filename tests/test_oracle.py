@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.oracle import build
 from tests.oracle.ask import NoAnswer, Oracle
-from tests.oracle.cluster import (
-    Overdue,
-    Refused,
+from tests.oracle.cluster import Overdue, Refused, until
+from tests.oracle.fixtures import ControlPlane
+from tests.oracle.objects import (
+    Body,
     claim,
     container,
     device_class,
@@ -22,9 +23,7 @@ from tests.oracle.cluster import (
     pod,
     reference,
     resource_slice,
-    until,
 )
-from tests.oracle.fixtures import ControlPlane
 from tests.oracle.plane import Died, Settings, start
 
 ROOT = Path(__file__).parents[1]
@@ -35,8 +34,10 @@ H100 = {"name": "gpu-0", "attributes": {"model": {"string": "H100"}}}
 NAMELESS = {"name": "gpu-1"}
 
 
-def compiled(oracle: Oracle, expression: str, minor: str = "", devices: tuple = ()) -> dict:
-    listed = [{"driver": DRIVER} | device for device in devices]
+def compiled(
+    oracle: Oracle, expression: str, minor: str = "", devices: tuple[Body, ...] = ()
+) -> Any:
+    listed = [{"driver": DRIVER, **device} for device in devices]
     return oracle.ask("compile", minor=minor, expression=expression, devices=listed)
 
 
@@ -74,7 +75,7 @@ def test_a_missing_attribute_raises_unless_it_is_guarded(oracle: Oracle) -> None
     assert guarded["devices"] == [{"selected": True}, {"selected": False}]
 
 
-def allocated(oracle: Oracle, *requests: dict, minor: str = "", held: tuple = ()) -> dict:
+def allocated(oracle: Oracle, *requests: Body, minor: str = "", held: tuple[Any, ...] = ()) -> Any:
     """What two nodes answer: a has a device with a model, b one without."""
     return oracle.ask(
         "allocate",
@@ -103,8 +104,8 @@ def test_a_device_in_use_is_not_given_again(oracle: Oracle) -> None:
 
 
 def test_an_error_is_told_from_a_node_that_does_not_fit(oracle: Oracle) -> None:
-    model = {"selectors": [{"cel": {"expression": f'{MODEL} == "H100"'}}]}
-    nodes = allocated(oracle, exactly("gpu", **model))
+    selectors = [{"cel": {"expression": f'{MODEL} == "H100"'}}]
+    nodes = allocated(oracle, exactly("gpu", selectors=selectors))
     assert "allocation" in nodes["a"]
     assert "no such key: model" in nodes["b"]["error"]
 
@@ -126,7 +127,7 @@ def test_what_cannot_be_converted_is_not_guessed(oracle: Oracle) -> None:
     with pytest.raises(NoAnswer, match="no kind"):
         oracle.ask("convert", object=old)
     misspelt = old | {"apiVersion": "resource.k8s.io/v1beta1", "spec": {"device": {}}}
-    with pytest.raises(NoAnswer, match='unknown field "spec.device"'):
+    with pytest.raises(NoAnswer, match=r'unknown field "spec\.device"'):
         oracle.ask("convert", object=misspelt)
 
 
@@ -219,7 +220,7 @@ def test_a_job_finishes_when_its_pods_are_told_to(control_plane: ControlPlane) -
     ids=["neither form", "the form of v1beta1", "count with All", "typo in CEL", "no class"],
 )
 def test_a_broken_claim_is_refused(
-    control_plane: ControlPlane, minor: str, request_: dict, reason: str
+    control_plane: ControlPlane, minor: str, request_: Body, reason: str
 ) -> None:
     """As it is by a dry run, so that both can be relied on."""
     cluster = control_plane(minor)
@@ -258,7 +259,9 @@ def test_a_control_plane_that_cannot_start_says_why() -> None:
 
 def parts_of(folder: Path) -> list[str]:
     """The processes that work in this folder."""
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True
+    )
     return [line for line in listed.stdout.splitlines() if str(folder) in line]
 
 
@@ -276,10 +279,38 @@ def test_nothing_outlives_a_test_run_that_is_killed() -> None:
     ) as process:
         assert process.stdout is not None
         folder = Path(process.stdout.readline().strip())
-        assert len(parts_of(folder)) == 5
-        os.kill(process.pid, signal.SIGKILL)
+        parts = parts_of(folder)
+        process.kill()
+    assert len(parts) == 5, parts
     until(lambda: not parts_of(folder), lambda: "\n".join(parts_of(folder)))
     until(lambda: not folder.exists(), f"{folder} is still there")
+
+
+@pytest.mark.controlplane
+def test_every_part_ends_with_the_one_that_started_it() -> None:
+    plane = start(Settings.of("1.36"))
+    plane.process.kill()
+    until(lambda: not parts_of(plane.folder), lambda: "\n".join(parts_of(plane.folder)))
+    with pytest.raises(Died):
+        plane.clean()
+    plane.close()
+    assert not plane.folder.exists()
+
+
+def test_a_machine_without_go_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "toolchains", lambda: iter(()))
+    with pytest.raises(build.Unavailable, match=r"no Go toolchain of at least 1\.\d+"):
+        build.go()
+
+
+def test_a_build_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does where the modules cannot be fetched; nothing half-built is kept."""
+    monkeypatch.setenv("GOPROXY", "off")
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(build.Unavailable, match=r"module lookup disabled by GOPROXY=off"):
+        build.binary("ask")
+    assert [path.name for path in build.cache().iterdir()] == ["ask.lock"]
 
 
 def test_waiting_ends_with_what_is_instead(monkeypatch: pytest.MonkeyPatch) -> None:

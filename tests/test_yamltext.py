@@ -296,6 +296,8 @@ def case(before: str, after: str, *edits: Edit) -> Any:
         ),
         case("a: |+\n  x\n\nb: 1\n\nc: 2\n", "a: |+\n  x\n\nc: 2\n", drop("b", old=1)),
         case("a: |\n  x\n\n\nb: 1\n", "\n\nb: 1\n", drop("a", old="x\n")),
+        case("a: |\n  x", "a: |-\n  x\nb: 1", add("b", new=1)),
+        case("- - a\n  - b\n", "- - c\n  - b\n", drop(0, 0, old="a"), add(0, 1, new="c")),
         case("a: |-\n  x\n# c\n", "a: |-\n  x\nb: 1\n# c\n", add("b", new=1)),
         case("a: 'x\n\n  y'\nb: 1\n", "b: 1\n", drop("a", old="x\ny")),
         case("a: x\n  y\nb: 1\n", "a: z\nb: 1\n", set_("a", old="x y", new="z")),
@@ -317,7 +319,10 @@ def case(before: str, after: str, *edits: Edit) -> Any:
         case("{ a: 1, b: 2 }\n", "{ a: 1 }\n", drop("b", old=2)),
         case("a: [x, z, ]\n", "a: [x, ]\n", drop("a", 1, old="z")),
         case("a: [x,y,z] # c\n", "a: [y] # c\n", drop("a", 0, old="x"), drop("a", 2, old="z")),
-        case("a: [x]\n", "a: [w, x, {k: [1]}]\n", add("a", 0, new="w"), add("a", 1, new={"k": [1]})),
+        case(
+            "a: [x]\n", "a: [w, x, {k: [1]}]\n",
+            add("a", 0, new="w"), add("a", 1, new={"k": [1]}),
+        ),
         case(
             "a: {\n  b: 1, # b\n  c: 2 # c\n}\n", "a: {\n  b: 1 # b\n}\n",
             drop("a", "c", old=2),
@@ -332,6 +337,19 @@ def case(before: str, after: str, *edits: Edit) -> Any:
         ),
         case('{"a":1,"b":2}', '{"a":1,"c":"x"}', drop("b", old=2), add("c", new="x")),
         case("a: {x: 1}\nb: 1\n", "b: 1\n", drop("a", "x", old=1)),
+        # What random edits once found.
+        case(
+            "a: {}\n    # deep\n", 'a: "x\\ny"\n    # deep\n', set_("a", old={}, new="x\ny"),
+        ),
+        case(
+            "a: [\n  x, # c\n  z\n]\n", "a: [\n  w, # c\n  z\n]\n",
+            drop("a", 0, old="x"), add("a", 0, new="w"),
+        ),
+        case(
+            "a:\n- x\n", "a:\n- v\n- w\n",
+            add("a", 1, new="w"), drop("a", 0, old="x"), add("a", 0, new="v"),
+        ),
+        case("a: |+\n  x\n\nb:\n- 1\n\n", "a: |+\n  x\n\n", drop("b", 0, old=1)),
         # What stands between documents stays.
         case(
             "# top\n---\na: 1 # c\n...\n# mid\n---\nb: 1\n",
@@ -541,15 +559,17 @@ def test_an_object_is_written_as_a_careful_person_would() -> None:
     body = {
         "kind": "ResourceClaimTemplate",
         "metadata": {"name": "one", "labels": {"on": "yes", "v": "1.20", "at": "22:22"}},
-        "spec": {"requests": [{"name": "gpu", "selectors": [{"expression": CEL}], "n": [1, [2]]}]},
+        "spec": {
+            "requests": [{"name": "gpu", "selectors": [{"expression": CEL}], "ids": [1, [2]]}]
+        },
         "text": "a\nb\n",
         "none": None,
         "empty": {},
     }
     comments: dict[Field, str] = {
         ("kind",): "what it is",
-        ("spec", "requests", 0, "name"): "word " * 30,
-        ("spec", "requests", 0, "n"): "numbers",
+        ("spec", "requests", 0, "name"): f"{'long' * 15} {'word' * 15}",
+        ("spec", "requests", 0, "ids"): "numbers",
     }
     written = dump(body, comments)
     assert value(written) == body
@@ -564,15 +584,15 @@ def test_an_object_is_written_as_a_careful_person_would() -> None:
             at: "22:22"
         spec:
           requests:
-          # word word word word word word word word word word word word word word word word word word
-          # word word word word word word word word word word word word
+          # longlonglonglonglonglonglonglonglonglonglonglonglonglonglong
+          # wordwordwordwordwordwordwordwordwordwordwordwordwordwordword
           - name: gpu
             selectors:
             - expression: >-
                 device.attributes["gpu.nvidia.com"].productName == "A100" &&
                 device.capacity["gpu.nvidia.com"].memory.compareTo(quantity("40Gi")) >= 0
             # numbers
-            n:
+            ids:
             - 1
             - - 2
         text: |

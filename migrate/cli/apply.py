@@ -8,11 +8,7 @@ from typing import Annotated
 
 import typer
 
-from migrate import apply as verb
-from migrate.emit.listing import printable
-from migrate.emit.report import plural
 from migrate.errors import ApplyError
-from migrate.model import PHASES
 
 Folder = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan folder.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")]
@@ -26,12 +22,19 @@ def apply(
     folder: Folder,
     *,
     phase: Annotated[
-        str, typer.Option(metavar="PHASE", help=f"One of {', '.join(PHASES)}.", show_default=False)
+        str,
+        typer.Option(
+            metavar="PHASE", help="One of prepare, bridge, claim, retire.", show_default=False
+        ),
     ],
     yes: Yes = False,
     root: Root = None,
 ) -> None:
     """Write the files of one phase: exactly the planned bytes, or none."""
+    from migrate import apply as verb
+    from migrate.emit.listing import printable
+    from migrate.emit.report import plural
+
     steps = verb.preview(folder, phase, root=root)
     if not steps:
         typer.echo(f"{phase}: no file to write; read the phase's README.md in {folder}/.")

@@ -6,16 +6,30 @@ import json
 import os
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from migrate import detect, kube, planning, translate
 from migrate.cli import reading, screen
-from migrate.emit import folder, report, rewrite
 from migrate.errors import InputError, PlanError
-from migrate.model import Finding
-from migrate.read.files import Reading
+
+if TYPE_CHECKING:
+    from migrate.model import Finding
+    from migrate.read.files import Reading
+
+
+_PARTS: Final = frozenset(
+    (
+        "plan.json",
+        "record.json",
+        "README.md",
+        "1-prepare",
+        "2-bridge",
+        "3-claim",
+        "4-retire",
+    )
+)
+"""What stands at the top of a plan folder."""
 
 
 class Strategy(Enum):
@@ -92,6 +106,9 @@ def plan(
     check: reading.Check = False,
 ) -> None:
     """Say what would take the place of every dependence on a device plugin; write nothing else."""
+    from migrate import detect, kube, planning, translate
+    from migrate.emit import folder, report, rewrite
+
     target = kube.target(kubernetes, _gates(gate or []))
     known = reading.rules(rules)
     if output is not None:
@@ -156,21 +173,30 @@ def _counts(read: Reading, findings: tuple[Finding, ...]) -> dict[str, int]:
 
 def _refuse_foreign(output: Path) -> None:
     """Refuse a folder that holds anything but an older plan that nothing was applied from."""
-    if not output.exists():
+    if not output.exists() and not output.is_symlink():
         return
-    if not output.is_dir():
+    if not output.is_dir() or output.is_symlink():
         raise InputError("not a directory", path=str(output), remedy="name a new folder")
     held = {entry.name for entry in output.iterdir()}
-    if held and "plan.json" not in held:
-        raise InputError(
-            "holds files that are not a plan", path=str(output), remedy="name a new folder"
-        )
     if ".journal" in held:
         raise PlanError(
             "was applied, and only it knows the way back",
             path=str(output),
             remedy=f"write to another folder, or 'dra-migrate rollback {output}' first",
         )
+    if held and not (held <= _PARTS and _is_ours(output / "plan.json")):
+        raise InputError(
+            "holds files that are not a plan", path=str(output), remedy="name a new folder"
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a plan of this program, and no other program's."""
+    try:
+        body = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(body, dict) and str(body.get("generator", "")).startswith("dra-migrate ")
 
 
 def _write(output: Path, files: dict[str, bytes]) -> None:
@@ -178,25 +204,35 @@ def _write(output: Path, files: dict[str, bytes]) -> None:
     import shutil
     import tempfile
 
-    output.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    home: Path | None = None
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        home = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+        made, old = home / "made", home / "old"
         for path, data in files.items():
             place = made / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data)
-        made.chmod(0o755)
         if output.exists():
-            shutil.rmtree(output)
-        made.rename(output)
+            output.rename(old)
+        try:
+            made.rename(output)
+        except OSError:
+            if old.exists():
+                old.rename(output)
+            raise
     except OSError as error:
-        shutil.rmtree(made, ignore_errors=True)
         raise PlanError(f"cannot be written: {error.strerror}", path=str(output)) from error
+    finally:
+        if home is not None:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _show(body: dict[str, Any], format_: Format, *, verbose: bool) -> None:
+    from migrate.emit import listing, report
+
     if format_ is Format.JSON:
-        typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
+        typer.echo(listing.as_json(body), nl=False)
     elif format_ is Format.MARKDOWN:
         typer.echo(report.markdown(body), nl=False)
     else:
@@ -205,10 +241,14 @@ def _show(body: dict[str, Any], format_: Format, *, verbose: bool) -> None:
 
 def _next(body: dict[str, Any], output: Path | None) -> None:
     """What to type next, on stderr."""
+    from migrate.emit import report
+    from migrate.emit.listing import printable
+
     if output is None:
         if report.changes(body):
             typer.echo("Nothing was written. Next: the same with '-o plan/'.", err=True)
         return
     first = next((p["name"] for p in body["phases"] if p["files"]), "")
     then = f", then 'dra-migrate apply {output} --phase {first}'" if first else ""
-    typer.echo(f"Written to {output}/. Next: read {output}/README.md{then}.", err=True)
+    told = f"Written to {output}/. Next: read {output}/README.md{then}."
+    typer.echo(printable(told), err=True)

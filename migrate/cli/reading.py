@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from migrate.model import Rule
-from migrate.read import files, ruleset
+if TYPE_CHECKING:
+    from migrate.model import Rule
+    from migrate.read import files
 
 Paths = Annotated[
     list[str],
@@ -44,6 +45,8 @@ _MOST = 10
 
 def rules(directories: list[Path] | None) -> tuple[Rule, ...]:
     """The rules that travel with the program and those of the user."""
+    from migrate.read import ruleset
+
     return ruleset.rules(tuple(directories or ()))
 
 
@@ -51,6 +54,8 @@ def reading(
     paths: list[str], known: tuple[Rule, ...], *, no_ignore: bool, quiet: bool
 ) -> files.Reading:
     """What these paths hold, with a progress bar on a terminal when it takes a while."""
+    from migrate.read import files
+
     with _progress(quiet=quiet) as tick:
         return files.reading(
             paths, known, ignore=not no_ignore, stdin=sys.stdin.buffer, progress=tick
@@ -98,11 +103,13 @@ class _Bar:
 
 def told(unreadable: tuple[files.Unreadable, ...], *, verbose: bool) -> None:
     """Say on stderr which files could not be read, and why."""
+    from migrate.emit.listing import printable
+
     loud = unreadable if verbose else tuple(u for u in unreadable if not u.quiet)
     shown = loud if verbose else loud[:_MOST]
     for broken in shown:
         numbers = "".join(f":{n}" for n in (broken.line, broken.column) if n)
-        typer.echo(f"not read: {broken.path}{numbers}: {broken.reason}", err=True)
+        typer.echo(printable(f"not read: {broken.path}{numbers}: {broken.reason}"), err=True)
     if len(loud) > len(shown):
         typer.echo(
             f"not read: {len(loud) - len(shown)} more files ('--verbose' names them)", err=True

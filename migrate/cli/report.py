@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,7 @@ import typer
 
 from migrate.cli import reading, screen
 from migrate.cli.plan import Format
-from migrate.emit import report as text
 from migrate.errors import PlanError
-from migrate.read import planfolder
 
 
 def report(
@@ -24,10 +21,14 @@ def report(
     verbose: reading.Verbose = False,
 ) -> None:
     """Show a plan again, for the terminal or as Markdown."""
+    from migrate.emit import listing
+    from migrate.emit import report as text
+    from migrate.read import planfolder
+
     body = planfolder.body(folder)
     try:
         if format_ is Format.JSON:
-            typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
+            typer.echo(listing.as_json(body), nl=False)
         elif format_ is Format.MARKDOWN:
             typer.echo(text.markdown(body), nl=False)
         else:

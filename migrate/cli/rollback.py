@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from migrate import apply as verb
 from migrate.cli.apply import Folder, Root
-from migrate.emit.report import plural
 
 
 def rollback(
@@ -16,6 +14,9 @@ def rollback(
     root: Root = None,
 ) -> None:
     """Undo what was applied from a plan, to the last byte, or refuse."""
+    from migrate import apply as verb
+    from migrate.emit.report import plural
+
     outcome = verb.rollback(folder, root=root, phase=phase or None)
     if not outcome.phases:
         typer.echo("Nothing to undo.")

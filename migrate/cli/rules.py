@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from migrate.cli import reading
 from migrate.errors import InputError
-from migrate.model import Rule
-from migrate.read import ruleset
+
+if TYPE_CHECKING:
+    from migrate.model import Rule
 
 app = typer.Typer(
     help="What the tool knows of vendors, and where it was read.",
@@ -39,6 +40,8 @@ def show(
     rules: reading.RuleDirectories = None,
 ) -> None:
     """Show one rule, whole, with its sources."""
+    from migrate.read import ruleset
+
     known = reading.rules(rules)
     rule = next((r for r in known if r.name == name), None)
     match = None if rule else ruleset.resource(known, name)
@@ -68,4 +71,6 @@ def _full(value: Any) -> Any:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a rule file, for editors."""
+    from migrate.read import ruleset
+
     typer.echo(json.dumps(ruleset.schema(), indent=2))

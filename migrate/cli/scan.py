@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from migrate import detect
 from migrate.cli import reading
-from migrate.emit import listing
-from migrate.emit.report import plural
-from migrate.model import Finding
-from migrate.read.files import Reading
+
+if TYPE_CHECKING:
+    from migrate.model import Finding
+    from migrate.read.files import Reading
 
 
 class Format(Enum):
@@ -35,6 +34,9 @@ def scan(
     check: reading.Check = False,
 ) -> None:
     """List every place where a workload depends on a device plugin, one line a place."""
+    from migrate import detect
+    from migrate.emit import listing
+
     known = reading.rules(rules)
     read = reading.reading(paths, known, no_ignore=no_ignore, quiet=quiet)
     findings = detect.findings(read.files, known)
@@ -52,12 +54,17 @@ def scan(
 
 
 def _json(findings: tuple[Finding, ...], asides: tuple[Finding, ...], read: Reading) -> str:
+    from migrate.emit import listing
+
     broken = [(u.path, u.line, u.column, u.reason) for u in read.unreadable]
     return listing.document(findings, asides, broken, files=read.read, skipped=dict(read.skipped))
 
 
 def _summary(findings: tuple[Finding, ...], asides: tuple[Finding, ...]) -> None:
     """What was found in all, on stderr."""
+    from migrate.emit.listing import printable
+    from migrate.emit.report import plural
+
     if not findings and not asides:
         return
     files = len({f.manifest.origin.path for f in findings})
@@ -80,4 +87,4 @@ def _summary(findings: tuple[Finding, ...], asides: tuple[Finding, ...]) -> None
         said += f" No rule knows {shown}."
     if asides:
         said += f" {plural(len(asides), 'request')} in comments and texts ('--verbose' lists them)."
-    typer.echo(f"\n{listing.printable(said)}", err=True)
+    typer.echo(f"\n{printable(said)}", err=True)

@@ -5,109 +5,207 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from migrate.emit import report
-from migrate.emit.listing import printable
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
 _COLOURS: Final = {"safe": "green", "review": "yellow", "manual": "red"}
 _MOST: Final = 60
 _SHORT: Final = 44
+_GAP: Final = 2
+_LEAST: Final = 8
+_TITLES: Final = ("Workload", "Today", "After", "How", "Safety")
+
+Row = tuple[str, ...]
 
 
 def show(plan: Mapping[str, Any], *, verbose: bool) -> None:
     """Print the report of a plan on stdout."""
-    counts = plan["counts"]
-    typer.echo(
-        f"{report.plural(counts['files'], 'file')} read, {counts['with_findings']} ask for devices"
-        f" · planned for Kubernetes {plan['kubernetes']} ({plan['asked']})\n"
-    )
+    from migrate.emit import report
+
     changes = report.changes(plan)
-    if changes:
-        if sys.stdout.isatty():
-            _table(changes, verbose=verbose)
-        else:
-            _records(changes)
-        typer.echo()
-    _phases(plan)
-
-
-def _records(changes: list[Mapping[str, Any]]) -> None:
-    """One change a line, for grep and awk: tab-separated."""
+    if sys.stdout.isatty():
+        _screen(plan, changes if verbose else changes[:_MOST], len(changes))
+        return
+    typer.echo(f"{_head(plan)}\n")
     for change in changes:
-        typer.echo(
-            "\t".join(
-                printable(part)
-                for part in (
-                    report.place(change),
-                    change["object"],
-                    "; ".join(change["before"]),
-                    "; ".join(change["after"]) or "-",
-                    change["strategy"] or "-",
-                    change["safety"],
-                    "; ".join(change["notes"]) or change["why"],
-                )
-            )
-        )
+        typer.echo(_record(change))
+    if changes:
+        typer.echo()
+    for row in _aligned([("Phase", "Who", "What"), *_phases(plan)]):
+        typer.echo(f"  {row}")
+    typer.echo(f"\n{report.summary(plan)}")
+    if bridged := _bridged(plan):
+        typer.echo(bridged)
 
 
-def _table(changes: list[Mapping[str, Any]], *, verbose: bool) -> None:
-    from rich import box
+def _head(plan: Mapping[str, Any]) -> str:
+    from migrate.emit import report
+    from migrate.emit.listing import printable
+
+    counts = plan["counts"]
+    return printable(
+        f"{report.plural(counts['files'], 'file')} read, {counts['with_findings']} ask for devices"
+        f" · planned for Kubernetes {plan['kubernetes']} ({plan['asked']})"
+    )
+
+
+def _record(change: Mapping[str, Any]) -> str:
+    """One change on one line, for grep and awk: tab-separated."""
+    from migrate.emit import report
+    from migrate.emit.listing import printable
+
+    said = (
+        report.place(change),
+        change["object"],
+        "; ".join(change["before"]),
+        "; ".join(change["after"]) or "-",
+        change["strategy"] or "-",
+        change["safety"],
+        "; ".join(change["notes"]) or change["why"],
+    )
+    return "\t".join(map(printable, said))
+
+
+def _phases(plan: Mapping[str, Any]) -> list[Row]:
+    from migrate.emit import report
+    from migrate.emit.listing import printable
+
+    return [
+        (printable(f"{i} {phase['name']}"), printable(phase["who"]), printable(report.what(phase)))
+        for i, phase in enumerate(plan["phases"], start=1)
+    ]
+
+
+def _aligned(rows: Sequence[Row]) -> list[str]:
+    widths = _natural(rows)
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _bridged(plan: Mapping[str, Any]) -> str:
+    """For how many workloads the lightest strategy would do, "" where there are none."""
+    from migrate.emit import report
+
+    counts = plan["counts"]
+    if not counts["pods"]:
+        return ""
+    return (
+        f"{counts['bridge_would_do']} of {report.plural(counts['pods'], 'workload')} would run "
+        "unchanged behind the bridge alone ('--strategy least')."
+    )
+
+
+def _screen(plan: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], total: int) -> None:
+    """The report for a terminal of whatever width."""
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    console = Console(
-        no_color="NO_COLOR" in os.environ, width=shutil.get_terminal_size((100, 24)).columns
+    from migrate.emit import report
+
+    width = shutil.get_terminal_size((100, 24)).columns
+    colours: Any = None if os.environ.get("NO_COLOR") else "auto"
+    console = Console(width=width, color_system=colours, highlight=False, soft_wrap=False)
+    console.print(Text(f"{_head(plan)}\n"))
+    if shown:
+        _table(console, shown)
+        if total > len(shown):
+            console.print(Text(f"{total - len(shown)} more ('--verbose' shows them)"))
+        console.print()
+    rows = [("Phase", "Who", "What"), *_phases(plan)]
+    widths = _fitted(_natural(rows), width - _GAP * len(rows[0]), fixed=1)
+    for row in rows:
+        _line(console, ("", *row), (0, *widths))
+    console.print(Text(f"\n{report.summary(plan)}"))
+    if bridged := _bridged(plan):
+        console.print(Text(bridged))
+
+
+def _table(console: Console, changes: Sequence[Mapping[str, Any]]) -> None:
+    """A row for each change, and under it what is to be known."""
+    from rich.text import Text
+
+    from migrate.emit import report
+    from migrate.emit.listing import printable
+
+    rows = [_row(change) for change in changes]
+    natural = _natural([_TITLES, *rows])
+    room = console.width - _GAP * len(_TITLES)
+    widths = (*_fitted(natural[:3], room - sum(natural[3:])), *natural[3:])
+    _line(console, ("", *_TITLES), (0, *widths))
+    console.print(Text(f"  {'─' * (sum(widths) + _GAP * (len(widths) - 1))}", style="dim"))
+    for change, row in zip(changes, rows, strict=True):
+        safety = Text(row[4], style=_COLOURS.get(row[4], ""))
+        _line(console, ("", *row[:4], safety), (0, *widths))
+        notes = change["notes"] or ([change["why"]] if change["safety"] == "manual" else [])
+        place = report.place(change)
+        for said in ([place] if place else []) + list(notes):
+            cells = ("", Text("└─", style="dim"), Text(printable(said), style="dim"))
+            _line(console, cells, (2, 2, console.width - 8), gap=1)
+
+
+def _row(change: Mapping[str, Any]) -> Row:
+    """The cells of a change; several things in one cell stand below one another."""
+    from migrate.emit.listing import printable
+
+    return (
+        printable(change["object"]),
+        "\n".join(map(_shortened, change["before"])),
+        "\n".join(map(_shortened, change["after"])) or "–",
+        printable(change["strategy"]) or ("edit" if change["edits"] else "–"),
+        printable(change["safety"]),
     )
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
-    for title, width in (("Workload", 16), ("Today", 20), ("After", 20), ("How", 4), ("Safety", 6)):
-        table.add_column(
-            title, overflow="fold", min_width=width if title in {"How", "Safety"} else 8
-        )
-    shown = changes if verbose else changes[:_MOST]
-    for change in shown:
-        table.add_row(
-            Text(printable(change["object"])),
-            Text("\n".join(_shortened(b) for b in change["before"])),
-            Text("\n".join(_shortened(a) for a in change["after"]) or "–"),
-            Text(change["strategy"] or ("edit" if change["edits"] else "–")),
-            Text(change["safety"], style=_COLOURS[change["safety"]]),
-        )
-    console.print(table)
-    for change in shown:
-        said = change["notes"] or ([change["why"]] if change["safety"] == "manual" else [])
-        if said:
-            console.print(Text(f"{printable(change['object'])} ({report.place(change)})"))
-            for note in said:
-                console.print(Text(f"  └─ {printable(note)}", style="dim"))
-    if len(changes) > len(shown):
-        console.print(f"{len(changes) - len(shown)} more ('--verbose' shows them)")
 
 
 def _shortened(text: str) -> str:
     """A text short enough for a column: the middle of a long one is left out."""
+    from migrate.emit.listing import printable
+
     said = printable(text)
     if len(said) <= _SHORT * 2:
         return said
     return f"{said[:_SHORT]}…{said[-_SHORT:]}"
 
 
-def _phases(plan: Mapping[str, Any]) -> None:
-    rows = [
-        (f"{i} {p['name']}", p["who"], report.what(p))
-        for i, p in enumerate(plan["phases"], start=1)
-    ]
-    widths = [max(len(row[i]) for row in (*rows, ("Phase", "Who", "What"))) for i in range(2)]
-    for row in (("Phase", "Who", "What"), *rows):
-        typer.echo(f"  {row[0].ljust(widths[0])}  {row[1].ljust(widths[1])}  {row[2]}")
-    typer.echo(f"\n{report.summary(plan)}")
-    counts = plan["counts"]
-    if counts["pods"]:
-        typer.echo(
-            f"{counts['bridge_would_do']} of {report.plural(counts['pods'], 'workload')} would run "
-            "unchanged behind the bridge alone ('--strategy least')."
-        )
+def _natural(rows: Iterable[Row]) -> tuple[int, ...]:
+    """How wide each column would like to be."""
+    from rich.cells import cell_len
+
+    columns = zip(*rows, strict=True)
+    return tuple(
+        max(cell_len(line) for cell in column for line in (cell.split("\n") or [""]))
+        for column in columns
+    )
+
+
+def _fitted(widths: Sequence[int], room: int, *, fixed: int = 0) -> tuple[int, ...]:
+    """The widths, the widest made narrower until all have room; the first `fixed` stay."""
+    made = list(widths)
+    while sum(made) > room:
+        widest = max(range(fixed, len(made)), key=lambda i: made[i])
+        if made[widest] <= _LEAST:
+            break
+        made[widest] -= 1
+    return tuple(made)
+
+
+def _line(
+    console: Console,
+    cells: Sequence[RenderableType],
+    widths: Sequence[int],
+    gap: int = _GAP,
+) -> None:
+    """One row of cells, each folded to its width."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
+    for width in widths:
+        grid.add_column(width=width, overflow="fold")
+    grid.add_row(*cells)
+    console.print(grid)

@@ -33,8 +33,13 @@ _NOT_ASKED: Final = frozenset({"status", "hard"})
 
 def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> Iterator[Finding]:
     """One finding for every resource name under one limits or requests map, or its shorthand."""
-    asked = [(field, *_asked(field, value)) for field, value in entries]
-    found = [one for one in asked if one[1]]
+    found = [
+        (field, name, quantity)
+        for field, value in entries
+        if (isinstance(value, dict) or "/" in (key := str(field[-1])) or "{{" in key)
+        for name, quantity in [_asked(field, value)]
+        if name
+    ]
     pods = [(pod.field, pod) for pod in kube.podspecs(manifest.body)] if found else []
     for field, name, quantity in found:
         match = ruleset.resource(rules, name)

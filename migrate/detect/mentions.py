@@ -20,17 +20,29 @@ _COMMENT: Final = re.compile(r"^\s*#")
 _POINTER: Final = re.compile(r"/(?:limits|requests)/(?P<name>[A-Za-z0-9.-]+~1[A-Za-z0-9._-]+)")
 """A JSON Pointer to a request. Source: RFC 6901."""
 _QUOTED: Final = re.compile(r"[\"'](?P<name>[A-Za-z0-9.-]+/[A-Za-z0-9._-]+)[\"']")
+_ASKING: Final = ("limits", "requests", "hard")
+"""A text without any of these words asks for nothing."""
 _LOOK_BACK: Final = 12
 _LONGEST: Final = 2000
 _TRAILING: Final = re.compile(r"\s+#.*$")
 
 
 def in_lines(
-    lines: list[str], first: int, shape: Shape, manifest: Manifest, rules: tuple[Rule, ...]
+    lines: list[str],
+    first: int,
+    shape: Shape,
+    manifest: Manifest,
+    rules: tuple[Rule, ...],
+    like: re.Pattern[str] | None = None,
 ) -> Iterator[Finding]:
-    """One finding for every line that asks for a device; the first line has the number `first`."""
+    """One finding for every line that asks for a device; the first line has the number `first`.
+
+    `like` is what the beginning of a line must be like, where not all of them count.
+    """
     for number, line in enumerate(lines):
-        for name, quantity, column in _asked(lines, number) if "/" in line else ():
+        if "/" not in line or (like is not None and not like.match(line)):
+            continue
+        for name, quantity, column in _asked(lines, number):
             if not kube.is_device_resource(name):
                 continue
             match = ruleset.resource(rules, name)
@@ -81,10 +93,16 @@ def in_comments(
     source: str, manifest: Manifest, rules: tuple[Rule, ...], seen: frozenset[int]
 ) -> Iterator[Finding]:
     """Requests that are commented out; `seen` are lines already told of."""
+    if not _is_asking(source):
+        return
     lines = source.splitlines()
-    for finding in in_lines(lines, 1, "comment", manifest, rules):
-        if _COMMENT.match(lines[finding.line - 1]) and finding.line not in seen:
+    for finding in in_lines(lines, 1, "comment", manifest, rules, _COMMENT):
+        if finding.line not in seen:
             yield finding
+
+
+def _is_asking(text: str) -> bool:
+    return any(word in text for word in _ASKING)
 
 
 def in_code(
@@ -115,16 +133,19 @@ def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]
     for field, value in fields(manifest.body):
         if not isinstance(value, str) or "/" not in value:
             continue
-        line, column = manifest.position(field)
         if "\n" in value:
-            for finding in in_lines(value.splitlines(), line + 1, "embedded", manifest, rules):
-                yield replace(finding, field=field)
+            if _is_asking(value):
+                lines, below = value.splitlines(), manifest.position(field)[0] + 1
+                for finding in in_lines(lines, below, "embedded", manifest, rules):
+                    yield replace(finding, field=field)
         elif "~1" in value and field[-1] != "path":
+            line, column = manifest.position(field)
             for finding in in_lines([value], line, "embedded", manifest, rules):
                 yield replace(finding, field=field, column=column)
         elif isinstance(field[-1], str) and field[-1] != "name" and kube.is_device_resource(value):
             match = ruleset.resource(rules, value)
             if match and field[-1] != "key":
+                line, column = manifest.position(field)
                 yield Finding(
                     usage="container",
                     manifest=manifest,

@@ -15,6 +15,8 @@ _TERMS: Final = frozenset({"nodeSelectorTerms", "preference", "node_affinity_req
 def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> Iterator[Finding]:
     """One finding for every selector entry or affinity expression on a label that will vanish."""
     for field, value in entries:
+        if not isinstance(value, dict) and not _SELECTORS.intersection(field[-2:-1]):
+            continue
         for key, quantity in _placed(field, value):
             known = [rule for rule, label in ruleset.label(rules, key) if label.writer == "plugin"]
             if not known:

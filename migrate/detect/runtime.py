@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from migrate.model import Entries, Field, Finding, Manifest, Rule, as_text
 from migrate.read import ruleset
+
+_KEYS: Final = frozenset({"runtimeClassName", "path"})
+_MAPS: Final = frozenset({"env", "annotations"})
 
 
 def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> Iterator[Finding]:
     """One finding for every marker that a rule knows."""
     for field, value in entries:
+        if field[-1] not in _KEYS and not _MAPS.intersection(field[-2:-1]):
+            continue
         for section, at, name, said in _marks(field, value):
             known = ruleset.marker(rules, section, name)
             if known is None:

@@ -42,6 +42,8 @@ def about(finding: Finding) -> str:
 
 def printable(text: str) -> str:
     """The text on one line; control characters, which could move a cursor, are escaped."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -65,7 +67,19 @@ def document(
         ],
         "summary": {"files": files, "with_findings": len(with_findings), "skipped": skipped},
     }
-    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+    return as_json(body)
+
+
+def as_json(body: Any) -> str:
+    """The value as JSON, to be read by machines and shown on a terminal: see `printable`."""
+    said = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+    # Only strings can hold these characters, and there their escapes mean the same.
+    return "\n".join(
+        line
+        if line.isprintable()
+        else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+        for line in said.split("\n")
+    )
 
 
 def entry(finding: Finding) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def place(entry: Mapping[str, Any]) -> str:
 
 
 def _workloads(plan: Document) -> list[str]:
-    """A table of what is changed, safest last, with what to know below each."""
+    """A table of what is changed, safest last, and what is to be known of it, said once."""
     moved = [c for c in changes(plan) if c["safety"] != "manual"]
     if not moved:
         return []
@@ -99,19 +99,28 @@ def _workloads(plan: Document) -> list[str]:
         "| Workload | Today | After | How | Safety |\n| --- | --- | --- | --- | --- |",
     ]
     rows += [
-        f"| {cell(c['object'])}<br>{code(place(c))} | {cells(c['before'])} | {cells(c['after'])} "
+        f"| {_owned(c, '<br>')} | {cells(c['before'])} | {cells(c['after'])} "
         f"| {c['strategy'] or 'edit'} | {c['safety']} |"
         for c in sorted(moved, key=lambda c: _ORDER[c["safety"]])
     ]
     rows.append("")
-    notes = [c for c in moved if c["notes"]]
-    if notes:
+    by_note: dict[str, list[Mapping[str, Any]]] = {}
+    for change in moved:
+        for note in change["notes"]:
+            by_note.setdefault(note, []).append(change)
+    if by_note:
         rows.append("### To look at\n")
-        for change in notes:
-            rows.append(f"- {cell(change['object'])} ({code(place(change))})")
-            rows += [f"  - {cell(note)}" for note in change["notes"]]
+        for note, group in by_note.items():
+            rows.append(f"- {cell(note)}")
+            rows += [f"  - {_owned(c)}" for c in group]
         rows.append("")
     return rows
+
+
+def _owned(change: Mapping[str, Any], between: str = " ") -> str:
+    """The object of a change and where it stands, if it stands anywhere."""
+    said = cell(change["object"])
+    return f"{said}{between}{code(place(change))}" if change["path"] else said
 
 
 def _left(plan: Document) -> list[str]:
@@ -158,6 +167,8 @@ def phase(told: Mapping[str, Any]) -> str:
         rows.append("## Create\n")
         rows += [f"- {c['kind']} {cell(_owner(c))}" for c in told["creates"]]
         rows.append("\n```sh\nkubectl apply -f new/\n```\n")
+        if told["files"]:
+            rows.append("The files below hold the same objects where workloads need them.\n")
     if _rendered(told):
         rows.append(
             "## Patch what is rendered\n\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -10,6 +10,7 @@ from migrate.model import Field
 
 Role = Literal["container", "init", "sidecar", "ephemeral"]
 
+_COLLECTIONS: Final = (dict, list, Mapping, tuple)
 _LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 _CONTAINER_KEYS: Final = frozenset(
     ("name", "image", "resources", "command", "args", "env", "envFrom", "ports", "volumeMounts")
@@ -54,19 +55,27 @@ def podspecs(body: Any) -> tuple[PodSpec, ...]:
         field, value, parent = todo.pop()
         if isinstance(value, Mapping) and (containers := _containers(field, value)):
             found.append(PodSpec(field, value, _metadata(field, parent), containers))
-        children = [(*_child, value) for _child in _children(field, value)]
-        todo.extend(reversed(children))
+        todo.extend(reversed(_children(field, value)))
     return tuple(found)
 
 
-def _children(field: Field, value: Any) -> Iterator[tuple[Field, Any]]:
+def _children(field: Field, value: Any) -> list[tuple[Field, Any, Any]]:
+    """The collections that stand in this one, each with its path and this one."""
     if isinstance(value, Mapping):
-        for key, child in value.items():
-            if isinstance(key, str | int) and not (key == "status" and "kind" in value):
-                yield (*field, key), child
-    elif isinstance(value, list | tuple):
-        for index, child in enumerate(value):
-            yield (*field, index), child
+        return [
+            ((*field, key), child, value)
+            for key, child in value.items()
+            if isinstance(child, _COLLECTIONS)
+            and isinstance(key, str | int)
+            and not (key == "status" and "kind" in value)
+        ]
+    if isinstance(value, list | tuple):
+        return [
+            ((*field, index), child, value)
+            for index, child in enumerate(value)
+            if isinstance(child, _COLLECTIONS)
+        ]
+    return []
 
 
 def _containers(field: Field, spec: Mapping[Any, Any]) -> tuple[Container, ...]:

@@ -38,7 +38,9 @@ def release(program: Program) -> str:
     """The version of Kubernetes that a program is made of, `1.36.3`."""
     module = re.escape(PROGRAMS[program][0])
     found = re.search(
-        rf"^\s*(?:require )?{module} v[01]\.(\S+)$", (HERE / program / "go.mod").read_text(), re.M
+        rf"^\s*(?:require )?{module} v[01]\.(\S+)$",
+        (HERE / program / "go.mod").read_text(),
+        re.MULTILINE,
     )
     if found is None:
         raise Unavailable(f"tests/oracle/{program}/go.mod does not require {PROGRAMS[program][0]}")
@@ -111,6 +113,7 @@ def build(program: Program, target: Path) -> None:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
+            check=False,
         )
         if done.returncode:
             said = "\n".join(done.stderr.strip().splitlines()[-20:])
@@ -132,7 +135,7 @@ def go() -> list[str]:
     Raises:
         Unavailable: There is none.
     """
-    wanted = re.search(r"^go (\S+)$", (HERE / "controlplane" / "go.mod").read_text(), re.M)
+    wanted = re.search(r"^go (\S+)$", (HERE / "controlplane" / "go.mod").read_text(), re.MULTILINE)
     assert wanted is not None
     for command in toolchains():
         said = subprocess.run(
@@ -140,6 +143,7 @@ def go() -> list[str]:
             env=os.environ | {"GOTOOLCHAIN": "local"},
             capture_output=True,
             text=True,
+            check=False,
         )
         if said.returncode == 0 and number(said.stdout) >= number(wanted[1]):
             return command

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from kubernetes.client import ApiClient
 from kubernetes.config import new_client_from_config
 
-Body = Mapping[str, Any]
+from tests.oracle.objects import Body, device_class, reference, resource_slice
+
 T = TypeVar("T")
 
 PATCH = "application/json-patch+json"
@@ -111,7 +112,9 @@ class Cluster:
 
     def patch(self, body: Body, patch: Any, content_type: str = PATCH, *, status: str = "") -> Any:
         path = self.path(body, body["metadata"]["name"]) + (f"/{status}" if status else "")
-        return self.request("PATCH", path, patch, content_type=content_type, fieldValidation="Strict")
+        return self.request(
+            "PATCH", path, patch, content_type=content_type, fieldValidation="Strict"
+        )
 
     def apply(self, body: Body, manager: str = "tests") -> Any:
         """The object after a server-side apply."""
@@ -128,7 +131,9 @@ class Cluster:
     def delete(self, body: Body) -> Any:
         return self.request("DELETE", self.path(body, body["metadata"]["name"]))
 
-    def items(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Any]:
+    def items(
+        self, api_version: str, kind: str, namespace: str = "", labels: str = ""
+    ) -> list[Any]:
         """The objects of a kind, of one namespace or of all."""
         body = {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace}}
         query = {"labelSelector": labels} if labels else {}
@@ -167,7 +172,10 @@ class Cluster:
         body = {
             "apiVersion": "v1",
             "kind": "Node",
-            "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name} | dict(labels or {})},
+            "metadata": {
+                "name": name,
+                "labels": {"kubernetes.io/hostname": name} | dict(labels or {}),
+            },
             "spec": {"taints": [dict(taint) for taint in taints]},
             "status": {
                 "capacity": has,
@@ -234,9 +242,11 @@ class Cluster:
             status = pod.get("status", {})
             why = [c.get("message", "") for c in status.get("conditions", []) if "message" in c]
             lines.append(f"{pod['metadata']['name']} {status.get('phase')} {' '.join(why)}")
-        for event in self.items("v1", "Event", namespace):
-            if event["type"] == "Warning":
-                lines.append(f"{event['involvedObject']['name']}: {event.get('message', '')}")
+        lines += [
+            f"{event['involvedObject']['name']}: {event.get('message', '')}"
+            for event in self.items("v1", "Event", namespace)
+            if event["type"] == "Warning"
+        ]
         return "\n".join(["", *lines])
 
 
@@ -262,81 +272,3 @@ def is_ready(pod: Body) -> bool:
         and "deletionTimestamp" not in pod["metadata"]
         and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
     )
-
-
-def reference(api_version: str, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
-    """As much of an object as names it."""
-    metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
-
-
-def resource_slice(
-    driver: str, node: str, devices: Sequence[Body], pool: str = ""
-) -> dict[str, Any]:
-    """A ResourceSlice that is a whole pool."""
-    name = pool or f"{node}-{driver.replace('/', '-')}"
-    return reference("resource.k8s.io/v1", "ResourceSlice", name) | {
-        "spec": {
-            "driver": driver,
-            "nodeName": node,
-            "pool": {"name": name, "generation": 1, "resourceSliceCount": 1},
-            "devices": [dict(device) for device in devices],
-        }
-    }
-
-
-def device_class(
-    name: str, *selectors: str, extended_resource_name: str = ""
-) -> dict[str, Any]:
-    """A DeviceClass, with the bridge's name where one is given."""
-    spec: dict[str, Any] = {"selectors": [{"cel": {"expression": text}} for text in selectors]}
-    if extended_resource_name:
-        spec["extendedResourceName"] = extended_resource_name
-    return reference("resource.k8s.io/v1", "DeviceClass", name) | {"spec": spec}
-
-
-def claim(name: str, *requests: Body, namespace: str = "default") -> dict[str, Any]:
-    """A ResourceClaim of these requests."""
-    head = reference("resource.k8s.io/v1", "ResourceClaim", name, namespace)
-    return head | {"spec": {"devices": {"requests": [dict(request) for request in requests]}}}
-
-
-def template(name: str, *requests: Body, namespace: str = "default") -> dict[str, Any]:
-    """A ResourceClaimTemplate of these requests."""
-    head = reference("resource.k8s.io/v1", "ResourceClaimTemplate", name, namespace)
-    devices = {"requests": [dict(request) for request in requests]}
-    return head | {"spec": {"spec": {"devices": devices}}}
-
-
-def exactly(device_class_name: str, name: str = "gpu", **more: Any) -> dict[str, Any]:
-    """A request of that many devices of a class."""
-    return {"name": name, "exactly": {"deviceClassName": device_class_name} | more}
-
-
-def pod(
-    name: str,
-    *containers: Body,
-    claims: Sequence[Body] = (),
-    namespace: str = "default",
-    **spec: Any,
-) -> dict[str, Any]:
-    """A pod of these containers; one is enough for most tests, and its name then matters to nobody."""
-    whole = {"containers": [dict(container) for container in containers or [container()]]} | spec
-    if claims:
-        whole["resourceClaims"] = [dict(one) for one in claims]
-    return reference("v1", "Pod", name, namespace) | {"spec": whole}
-
-
-def container(
-    name: str = "main",
-    *,
-    claims: Sequence[Body] = (),
-    limits: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """A container that is given these claims and limits."""
-    resources: dict[str, Any] = {}
-    if claims:
-        resources["claims"] = [dict(one) for one in claims]
-    if limits:
-        resources["limits"] = dict(limits)
-    return {"name": name, "image": "registry.invalid/image:1", "resources": resources}

@@ -112,7 +112,7 @@ def start(settings: Settings) -> Plane:
     """
     program = build.binary("controlplane")
     folder = Path(tempfile.mkdtemp(prefix="dra-migrate-oracle-"))
-    errors = tempfile.TemporaryFile("w+")
+    errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - the plane closes it
     process = subprocess.Popen(
         [
             program,
