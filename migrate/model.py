@@ -30,6 +30,7 @@ Via = Literal["file", "template", "stream", "helm", "kustomize", "cluster", "sna
 Usage = Literal["container", "placement", "runtime", "quota", "plugin", "telemetry", "dra"]
 Shape = Literal["pod", "bare", "embedded", "comment", "value", "text"]
 Maps = Literal["exact", "approx", "none"]
+AllocationMode = Literal["ExactCount", "All"]
 Safety = Literal["safe", "review", "manual"]
 Disruption = Literal["none", "rollout", "recreate"]
 Strategy = Literal["bridge", "class", "claim", ""]
@@ -166,6 +167,8 @@ class Resource:
     """exact: one unit is one whole device of the class. approx: a person decides. none: nothing answers."""
     device_class: str = ""
     """The vendor's DeviceClass, "" where there is none."""
+    allocation_mode: AllocationMode = "ExactCount"
+    """ExactCount: the claim asks for the count. All: for all devices of a node, where the driver gives them out together only; `why` says so."""
     selectors: tuple[str, ...] = ()
     """CEL selectors of the request, with `{group}` for the groups of `pattern` (their text is quoted by `groups`)."""
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -330,10 +333,51 @@ class Sharing:
 
     key: str
     """The setting's key, wherever it stands in a configuration: timeSlicing, mps, sharedDevNum."""
+    also: tuple[str, ...] = ()
+    """Other spellings: an argument, a variable, or two keys with a dot between, one below the other."""
+    values: tuple[str, ...] = ()
+    """Words that turn it on, beside numbers above 1 and lists of replicated resources."""
     unless: tuple[str, ...] = ()
     """Values that turn it off."""
+    perhaps: bool = False
+    """Whether a count may mean whole devices all the same: said of the plugin, not of every pod."""
+    shares: str = ""
+    """How the driver gives out such shares to claims, in one sentence; "" where it cannot."""
+    gate: str = ""
+    """The feature gate of Kubernetes that `shares` needs."""
     why: str
     """What becomes of the sharing under DRA."""
+    source: str = ""
+    """Where the fact was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the plugin's stack: how it is known in manifests, and what is to be done with it.
+
+    Known by any one of `images`, `kinds`, `charts`, or by `keys`.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    name: str
+    """What it is, for people: device plugin, feature discovery, operator."""
+    images: tuple[str, ...] = ()
+    """Regular expressions, one of which the whole image must match."""
+    kinds: tuple[str, ...] = ()
+    """Kinds of the objects that set it up, each `<group>/<Kind>`."""
+    charts: tuple[str, ...] = ()
+    """Names of the charts that bring it."""
+    keys: tuple[str, ...] = ()
+    """Keys that stand together in its settings and nowhere else."""
+    off: Mapping[str, bool | int | str] = field(default_factory=dict)
+    """What switches it off: keys as `helm --set` writes them, below the chart's values or the object's spec."""
+    goes: bool = True
+    """Whether it is to go once nothing asks the plugin any more."""
+    nodes: str = ""
+    """How it is kept off the nodes that the driver serves, in one sentence."""
+    why: str
+    """What becomes of it, in one sentence."""
     source: str = ""
     """Where the fact was read."""
 
@@ -344,10 +388,22 @@ class PluginUsage:
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
 
+    parts: tuple[Part, ...] = ()
+    """The plugin, what runs beside it, and what sets them up."""
     sharing: tuple[Sharing, ...] = ()
     """Settings that make several pods share a device."""
     exclusive: str = ""
     """What must hold so that plugin and driver never own one device on one node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryUsage:
+    """Metrics of the vendor's exporter."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
+
+    metrics: tuple[Marker, ...] = ()
+    """Metrics that carry the pod which uses a device; `why` says what the exporter needs under DRA."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,6 +430,12 @@ class Rule:
     placement: PlacementUsage | None = None
     runtime: RuntimeUsage | None = None
     plugin: PluginUsage | None = None
+    telemetry: TelemetryUsage | None = None
+
+    def part(self, name: str) -> Part | None:
+        """The part of the plugin's stack that is called so."""
+        parts = self.plugin.parts if self.plugin else ()
+        return next((part for part in parts if part.name == name), None)
 
 
 # --- What was found, and what becomes of it -----------------------------------------------------

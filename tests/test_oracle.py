@@ -168,6 +168,13 @@ def test_a_question_without_meaning_is_refused(oracle: Oracle) -> None:
         oracle.ask("compile", expresion="true")
 
 
+def test_a_question_that_kubernetes_cannot_stand_is_answered(oracle: Oracle) -> None:
+    """A null where an object belongs never gets past an API server."""
+    with pytest.raises(NoAnswer, match="panic"):
+        oracle.ask("allocate", claims=[None])
+    assert oracle.ask("compile", expression="true")["compiles"]
+
+
 @pytest.mark.controlplane
 @pytest.mark.parametrize("minor", ["1.34", "1.36"])
 def test_a_control_plane_runs_pods_with_claims(control_plane: ControlPlane, minor: str) -> None:

@@ -7,15 +7,32 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from migrate import __version__
 from migrate.cli import apply, plan, report, rollback, rules, scan
 from migrate.errors import MigrateError
 
+
+class _ReaderGoneError(Exception):
+    """Nobody reads our output any more."""
+
+
+class _Verbs(typer.core.TyperGroup):
+    """The verbs; the library would call a reader who has gone (`| head`) a failure."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
+
+
 app = typer.Typer(
+    cls=_Verbs,
     name="dra-migrate",
     help="Move a Kubernetes estate from device plugins to Dynamic Resource Allocation.",
     no_args_is_help=True,
@@ -57,12 +74,14 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except MigrateError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(_plain(f"error: {error}"), err=True)
         raise SystemExit(2) from None
-    except BrokenPipeError:
-        # The reader of our output is gone (`| head`): leave quietly, as a filter does.
+    except _ReaderGoneError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except OSError as error:
+        typer.echo(_plain(f"error: {error}"), err=True)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
         raise SystemExit(130) from None
@@ -75,6 +94,13 @@ def _told(error: Exception) -> None:
     """A bug, with what a report of it needs."""
     import traceback
 
-    typer.echo(f"bug: {type(error).__name__}: {error}", err=True)
+    typer.echo(_plain(f"bug: {type(error).__name__}: {error}"), err=True)
     typer.echo("  please report it with the lines below; nothing was half-written", err=True)
-    typer.echo("".join(traceback.format_exception(error)), err=True)
+    typer.echo(_plain("".join(traceback.format_exception(error))), err=True)
+
+
+def _plain(text: str) -> str:
+    """The text, its lines free of characters that could move a cursor."""
+    from migrate.emit.listing import printable
+
+    return "\n".join(map(printable, text.split("\n")))

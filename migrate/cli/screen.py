@@ -18,6 +18,8 @@ _MOST: Final = 60
 _SHORT: Final = 44
 _GAP: Final = 2
 _LEAST: Final = 8
+_NARROW: Final = 45
+"""Three columns in less room than this are hard to read."""
 _TITLES: Final = ("Workload", "Today", "After", "How", "Safety")
 
 Row = tuple[str, ...]
@@ -121,7 +123,7 @@ def _screen(plan: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], total: 
     rows = [("Phase", "Who", "What"), *_phases(plan)]
     widths = _fitted(_natural(rows), width - _GAP * len(rows[0]), fixed=1)
     for row in rows:
-        _line(console, ("", *row), (0, *widths))
+        _line(console, ("", *map(Text, row)), (0, *widths))
     console.print(Text(f"\n{report.summary(plan)}"))
     if bridged := _bridged(plan):
         console.print(Text(bridged))
@@ -138,14 +140,21 @@ def _table(console: Console, changes: Sequence[Mapping[str, Any]]) -> None:
     natural = _natural([_TITLES, *rows])
     room = console.width - _GAP * len(_TITLES)
     widths = (*_fitted(natural[:3], room - sum(natural[3:])), *natural[3:])
-    _line(console, ("", *_TITLES), (0, *widths))
-    console.print(Text(f"  {'─' * (sum(widths) + _GAP * (len(widths) - 1))}", style="dim"))
+    is_narrow = widths[:3] != natural[:3] and sum(widths[:3]) < _NARROW
+    if not is_narrow:
+        _line(console, ("", *_TITLES), (0, *widths))
+        console.print(Text(f"  {'─' * (sum(widths) + _GAP * (len(widths) - 1))}", style="dim"))
     for change, row in zip(changes, rows, strict=True):
         safety = Text(row[4], style=_COLOURS.get(row[4], ""))
-        _line(console, ("", *row[:4], safety), (0, *widths))
+        if is_narrow:
+            console.print(Text.assemble(f"  {row[0]} · {row[3]} · ", safety))
+            for title, cell in zip(_TITLES[1:3], row[1:3], strict=True):
+                _line(console, ("", title, Text(cell)), (2, 5, console.width - 13))
+        else:
+            _line(console, ("", *map(Text, row[:4]), safety), (0, *widths))
         notes = change["notes"] or ([change["why"]] if change["safety"] == "manual" else [])
         place = report.place(change)
-        for said in ([place] if place else []) + list(notes):
+        for said in [place, *notes] if place else notes:
             cells = ("", Text("└─", style="dim"), Text(printable(said), style="dim"))
             _line(console, cells, (2, 2, console.width - 8), gap=1)
 
@@ -205,7 +214,8 @@ def _line(
     from rich.table import Table
 
     grid = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
-    for width in widths:
+    for width in widths[:-1]:
         grid.add_column(width=width, overflow="fold")
+    grid.add_column(max_width=widths[-1], overflow="fold")
     grid.add_row(*cells)
     console.print(grid)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from migrate.detect import container, mentions, placement, plugin, quota, runtime
+from migrate.detect import (
+    container,
+    dra,
+    mentions,
+    placement,
+    plugin,
+    quota,
+    runtime,
+    telemetry,
+)
 from migrate.model import Entries, Finding, Manifest, Origin, Rule, fields
 from migrate.read.files import File, Unreadable
 
@@ -15,7 +24,11 @@ _USAGES: Final[tuple[Callable[[Manifest, Entries, tuple[Rule, ...]], Iterator[Fi
     runtime.findings,
     quota.findings,
     plugin.findings,
+    telemetry.findings,
+    dra.findings,
 )
+_OF_POLICIES: Final = (quota.findings, telemetry.findings, dra.findings)
+"""What is looked for in a policy: it names resources and asks for none."""
 
 
 def findings(files: Iterable[File], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
@@ -24,11 +37,28 @@ def findings(files: Iterable[File], rules: tuple[Rule, ...]) -> tuple[Finding, .
         finding
         for file in files
         for manifest in file.manifests
-        for entries in [tuple(fields(manifest.body))]
-        for usage in _USAGES
-        for finding in usage(manifest, entries, rules)
+        for finding in _without_own_pods(
+            manifest,
+            [
+                finding
+                for entries in [tuple(fields(manifest.body))]
+                for usage in (_OF_POLICIES if telemetry.is_policy(manifest) else _USAGES)
+                for finding in usage(manifest, entries, rules)
+            ],
+        )
     ]
     return tuple(sorted(found, key=_place))
+
+
+def _without_own_pods(manifest: Manifest, found: list[Finding]) -> list[Finding]:
+    """The findings, without the placement and runtime of pods that are a plugin's own."""
+    own = plugin.own_pods(manifest, found) if any(f.usage == "plugin" for f in found) else ()
+    return [
+        finding
+        for finding in found
+        if finding.usage not in {"placement", "runtime"}
+        or not any(finding.field[: len(pod)] == pod for pod in own)
+    ]
 
 
 def asides(

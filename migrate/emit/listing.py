@@ -24,12 +24,13 @@ def lines(findings: Iterable[Finding]) -> tuple[str, ...]:
 def _row(finding: Finding) -> tuple[str, str, str, str, str]:
     origin = finding.manifest.origin
     place = f"{printable(origin.path)}:{finding.line}:{finding.column}"
-    asked = f"{finding.resource}={finding.quantity}" if finding.quantity else finding.resource
+    between = " in " if finding.usage == "telemetry" else "="
+    asked = between.join(part for part in (finding.resource, finding.quantity) if part)
     return (
         place,
         finding.usage if finding.shape in {"pod", "bare"} else f"({finding.shape})",
         printable(asked),
-        finding.rule or "none",
+        finding.rule or ("kubernetes" if finding.usage == "dra" else "none"),
         printable(about(finding)),
     )
 

@@ -5,11 +5,23 @@
 `places`    which kinds keep claims in their pod templates, and what an edit there restarts
 `versions`  what each minor version serves, and which feature gates it has on
 `claims`    the objects of `resource.k8s.io`, in the form the target serves
+`bounds`    where quotas, queues, pools and schedulers name an extended resource
+`plugins`   the kubelet's folder for plugins, and the kinds that install charts
+`paths`     how tables write the path of a field
 `tables`    the facts that are kept as data, with their sources
 """
 
 from __future__ import annotations
 
+from migrate.kube.bounds import (
+    CLAIM_COUNTS,
+    CLASS_QUOTA,
+    Bound,
+    Spot,
+    bound,
+    class_quota,
+    spot,
+)
 from migrate.kube.claims import (
     claim_template,
     device_class,
@@ -42,6 +54,7 @@ from migrate.kube.names import (
     whole,
 )
 from migrate.kube.places import Place, Support, place, restart
+from migrate.kube.plugins import Chart, chart, is_plugin_folder
 from migrate.kube.podspecs import Container, PodSpec, Role, podspecs
 from migrate.kube.versions import (
     GROUP,
@@ -56,6 +69,8 @@ from migrate.kube.versions import (
 
 __all__ = [
     "CEL_LENGTH",
+    "CLAIM_COUNTS",
+    "CLASS_QUOTA",
     "CLASS_RESOURCE_PREFIX",
     "CONFIGS_PER_CLAIM",
     "CONSTRAINTS_PER_CLAIM",
@@ -70,12 +85,18 @@ __all__ = [
     "REQUESTS_PER_CLAIM",
     "SELECTORS_PER_REQUEST",
     "SUBDOMAIN_LENGTH",
+    "Bound",
+    "Chart",
     "Container",
     "Place",
     "PodSpec",
     "Role",
+    "Spot",
     "Support",
+    "bound",
+    "chart",
     "claim_template",
+    "class_quota",
     "device_class",
     "dns_label",
     "gates",
@@ -86,6 +107,7 @@ __all__ = [
     "is_implicit_class_resource",
     "is_label_key",
     "is_label_value",
+    "is_plugin_folder",
     "newer",
     "place",
     "podspecs",
@@ -95,6 +117,7 @@ __all__ = [
     "request",
     "restart",
     "serves",
+    "spot",
     "subrequest",
     "target",
     "whole",

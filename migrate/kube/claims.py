@@ -11,9 +11,9 @@ from migrate.model import Target
 
 
 def request(
-    target: Target, name: str, device_class: str, count: int, selectors: Sequence[str] = ()
+    target: Target, name: str, device_class: str, count: int | None, selectors: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """A request for `count` devices of a class that fulfil every CEL selector."""
+    """A request for `count` devices of a class that fulfil every CEL selector; None: for all."""
     devices = _devices(device_class, count, selectors)
     # v1beta1 has the same fields beside the name; the later versions know them only in `exactly`.
     if target.api_version == "v1beta1":
@@ -22,7 +22,7 @@ def request(
 
 
 def subrequest(
-    name: str, device_class: str, count: int, selectors: Sequence[str] = ()
+    name: str, device_class: str, count: int | None, selectors: Sequence[str] = ()
 ) -> dict[str, Any]:
     """One alternative of a prioritized request; the same in every version."""
     return {"name": name, **_devices(device_class, count, selectors)}
@@ -82,8 +82,9 @@ def device_class(
     }
 
 
-def _devices(device_class: str, count: int, selectors: Sequence[str]) -> dict[str, Any]:
-    devices: dict[str, Any] = {"deviceClassName": device_class, "count": count}
+def _devices(device_class: str, count: int | None, selectors: Sequence[str]) -> dict[str, Any]:
+    wanted = {"allocationMode": "All"} if count is None else {"count": count}
+    devices: dict[str, Any] = {"deviceClassName": device_class, **wanted}
     if selectors:
         devices["selectors"] = _cel(selectors)
     return devices

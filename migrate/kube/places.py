@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
+from migrate.kube.paths import Path, leads, steps
 from migrate.kube.tables import table
 from migrate.model import Disruption, Field
 
 Support = Literal["keeps", "drops", "varies", "unknown"]
-
-_Path = tuple[str, ...]
 
 _BUILT_IN: Final = {
     "": ("Pod", "PodTemplate", "ReplicationController"),
@@ -41,7 +40,7 @@ class Place:
 class _Known:
     """One known place of a kind; `support` is "" where only the switch or the reason is known."""
 
-    path: _Path
+    path: Path
     support: Support | Literal["bare", ""]
     switch: str = ""
     why: str = ""
@@ -58,7 +57,7 @@ def place(api_version: str, kind: str, field: Field) -> Place:
     kinds = _known(f"{group}/{kind}") if kind else ()
     if not kinds:
         return _unlisted(kind, field)
-    around = [known for known in kinds if _leads(known.path, field)]
+    around = [known for known in kinds if leads(known.path, field)]
     told = _last(known for known in around if known.why)
     at = _last(known for known in around if known.support)
     switch = _written(field, told.path, told.switch) if told and told.switch else ""
@@ -95,7 +94,7 @@ def _unlisted(kind: str, field: Field) -> Place:
     return Place("unknown", why=why)
 
 
-def _why(kind: str, path: _Path, support: Support) -> str:
+def _why(kind: str, path: Path, support: Support) -> str:
     where = f"{kind} at `{'.'.join(path)}`" if path else kind
     return {
         "keeps": "",
@@ -115,21 +114,10 @@ def _last(known: Iterable[_Known]) -> _Known | None:
     return max(enumerate(known), key=lambda k: (len(k[1].path), k[0]), default=(0, None))[1]
 
 
-def _written(field: Field, path: _Path, switch: str) -> str:
+def _written(field: Field, path: Path, switch: str) -> str:
     """The path of a switch as it stands in this object: the numbers and keys of `field`."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in field[: len(path)])
-    return f"{''.join(steps)}.{switch}".lstrip(".")
-
-
-def _leads(path: _Path, field: Field) -> bool:
-    """Whether `path` leads to `field` or to something around it."""
-    return len(path) <= len(field) and all(map(_is_step, path, field))
-
-
-def _is_step(pattern: str, step: str | int) -> bool:
-    if pattern == "[*]":
-        return isinstance(step, int)
-    return pattern == step or (pattern == "{key}" and isinstance(step, str))
+    said = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in field[: len(path)])
+    return f"{''.join(said)}.{switch}".lstrip(".")
 
 
 def _is_bare(field: Field) -> bool:
@@ -149,14 +137,10 @@ def _known(name: str) -> tuple[_Known, ...]:
     by_schema = table("kinds")["kinds"].get(name, {})
     by_hand = table("switches")["kinds"].get(name, ())
     return (
-        *(_Known(_path(path), support) for path, support in by_schema.get("pods", {}).items()),
-        *(_Known(_path(path), "bare") for path in by_schema.get("bare", ())),
+        *(_Known(steps(path), support) for path, support in by_schema.get("pods", {}).items()),
+        *(_Known(steps(path), "bare") for path in by_schema.get("bare", ())),
         *(
-            _Known(_path(e["at"]), e.get("support", ""), e.get("switch", ""), e["why"])
+            _Known(steps(e["at"]), e.get("support", ""), e.get("switch", ""), e["why"])
             for e in by_hand
         ),
     )
-
-
-def _path(text: str) -> _Path:
-    return tuple(text.replace("[*]", ".[*]").split("."))

@@ -120,7 +120,8 @@ def _spec(value: Any, depth: int) -> Mapping[str, Any] | None:
     if not isinstance(value, Mapping) or depth > _DEPTH:
         return None
     devices = value.get("devices")
-    if isinstance(devices, Mapping) and isinstance(devices.get("requests"), list):
+    requests = devices.get("requests") if isinstance(devices, Mapping) else None
+    if isinstance(requests, list) and all(isinstance(r, Mapping) for r in requests):
         return value
     found = (_spec(value[key], depth + 1) for key in value)
     return next((spec for spec in found if spec is not None), None)

@@ -86,8 +86,12 @@ def is_attribute_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def mistakes(text: str, versions: Known = frozenset()) -> Iterator[tuple[str, str, str]]:
+def mistakes(text: str, versions: Known = frozenset()) -> tuple[tuple[str, str, str], ...]:
     """What cannot be meant in an expression: its name, the piece of text, why and what to write."""
+    return tuple(dict.fromkeys(_mistakes(text, versions)))
+
+
+def _mistakes(text: str, versions: Known) -> Iterator[tuple[str, str, str]]:
     if len(text.encode("utf-8", "replace")) > CEL_LENGTH:
         yield LONG, "", _WHY[LONG]
         return

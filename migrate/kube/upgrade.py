@@ -48,6 +48,12 @@ def gone(kind: str, found: str) -> int:
     return int(table("dra")["served"].get(kind, {}).get(found, (0, 0))[1])
 
 
+def first(kind: str) -> int:
+    """The minor version that first serves the newest version of a kind."""
+    served = table("dra")["served"][kind]
+    return int(served[max(served, key=_ORDER.index)][0])
+
+
 def newest(kind: str, minor: int, found: str) -> str:
     """The newest version of a kind that a minor version serves, `found` where that is newer."""
     served = table("dra")["served"].get(kind, {})

@@ -14,6 +14,7 @@ _KUBERNETES: Final = (
     "alpha.kubernetes.io",
     "device-plugin",
     "nominalQuota",
+    "managedResources",
 )
 """What hangs on devices whatever the vendor: claims, classes, the oldest names, plugins, quotas."""
 
@@ -35,6 +36,14 @@ _NAMED: Final = re.compile(rb"[\w-]/[A-Za-z0-9][\w.-]*[\"']?[ \t]*[\r\n,}][ \t]*
 _ASKED: Final = (b"imits", b"equests", b"esource")
 
 
+# Pods that use claims need no other word of ours. The list itself is looked for: a schema of a
+# pod has the key, and says something else of it.
+_CLAIMS: Final = re.compile(
+    rb"laims\\?[\"']?[ \t]*:(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:\[[ \t\r\n]*[{\w]|-[ \t\r\n])"
+)
+_UNSAFE: Final = re.compile(r"[^a-zA-Z0-9_]")
+
+
 def needles(rules: Iterable[Rule]) -> tuple[bytes, ...]:
     """The byte strings of which a file that a rule speaks of holds at least one.
 
@@ -51,6 +60,8 @@ def is_worth_parsing(data: bytes, words: tuple[bytes, ...]) -> bool:
         _KEY.search(data) or _POINTER in data or _NAMED.search(data)
     ):
         return True
+    if b"laims" in data and _CLAIMS.search(data):
+        return True
     return any(
         word in data and (word != _CLASS_FIELD or _CLASS.search(data) is not None) for word in words
     )
@@ -59,6 +70,10 @@ def is_worth_parsing(data: bytes, words: tuple[bytes, ...]) -> bool:
 def _words(rule: Rule) -> Iterator[str]:
     for resource in rule.container.resources if rule.container else ():
         yield from map(_domain, _literals(resource.name, resource.pattern))
+        for literal in _literals(resource.name, resource.pattern):
+            yield from _in_metrics(literal)
+    for metric in rule.telemetry.metrics if rule.telemetry else ():
+        yield from _literals(metric.name, metric.pattern)
     for label in rule.placement.labels if rule.placement else ():
         # Labels that clouds and administrators write stay as they are: alone they are no finding.
         if label.writer == "plugin":
@@ -73,6 +88,19 @@ def _words(rule: Rule) -> Iterator[str]:
             yield _CLASS_FIELD.decode()
     for sharing in rule.plugin.sharing if rule.plugin else ():
         yield sharing.key
+        # Of two keys, one below the other, neither is anything by itself.
+        yield from (word for word in sharing.also if "." not in word)
+    for part in rule.plugin.parts if rule.plugin else ():
+        yield from (kind.partition("/")[0] for kind in part.kinds)
+        yield from part.charts
+        yield from part.keys[:1]
+
+
+def _in_metrics(literal: str) -> Iterator[str]:
+    """The domain of a name as metrics write it; a word without a dot is too common."""
+    domain, slash, _ = literal.partition("/")
+    if slash and "." in domain:
+        yield _UNSAFE.sub("_", f"{domain}/")
 
 
 def _domain(name: str) -> str:

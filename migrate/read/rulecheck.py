@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Final
 
-from migrate.model import DeviceClass, Field, Label, LabelValue, Marker, Resource, Rule
+from migrate.model import DeviceClass, Field, Label, LabelValue, Marker, Part, Resource, Rule
 from migrate.read.expression import HOLE, Token, tokens
 
 Mistake = tuple[Field, str]
@@ -18,6 +18,8 @@ MOST_REPEATS: Final = 5
 
 _DNS_LABEL: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9-]+/[a-z0-9-]+")
+_KIND: Final = re.compile(r"[a-z0-9.-]+/[A-Z][A-Za-z0-9]*")
+_SETTING: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z][A-Za-z0-9-]*)*")
 _PATTERN_TOKEN: Final = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?P<\w+>|\(\?:|\(\?.?|[()]|[*+?]|\{[0-9]*,?[0-9]*\}|.",
     re.DOTALL,
@@ -94,6 +96,8 @@ def _mistakes_of(part: Any) -> Iterator[Mistake]:
             yield from _of_value(part)
         case Marker():
             yield from _one_of(part.name, part.pattern, "name")
+        case Part():
+            yield from _of_part(part)
         case DeviceClass():
             for number, selector in enumerate(part.selectors):
                 yield from _of_cel(("selectors", number), selector, ())
@@ -103,6 +107,8 @@ def _of_resource(resource: Resource) -> Iterator[Mistake]:
     yield from _one_of(resource.name, resource.pattern, "name")
     if resource.maps != "exact" and not resource.why:
         yield (), f"maps is {resource.maps} and there is no why"
+    if resource.allocation_mode == "All" and not resource.why:
+        yield (), "allocation_mode is All and there is no why"
     if resource.maps == "exact" and not resource.device_class:
         yield (), "maps is exact and there is no device_class"
     if resource.noun and not _DNS_LABEL.fullmatch(resource.noun):
@@ -113,6 +119,19 @@ def _of_resource(resource: Resource) -> Iterator[Mistake]:
     yield from _of_replacements(resource.groups, groups)
     for number, selector in enumerate(resource.selectors):
         yield from _of_term(("selectors", number), selector, groups)
+
+
+def _of_part(part: Part) -> Iterator[Mistake]:
+    if not (part.images or part.kinds or part.charts or part.keys):
+        yield (), "there is no image, kind, chart or key to know it by"
+    for number, image in enumerate(part.images):
+        yield from _of_pattern(("images", number), image)
+    for number, kind in enumerate(part.kinds):
+        if not _KIND.fullmatch(kind):
+            yield ("kinds", number), f"{kind} is not <group>/<Kind>"
+    for key in part.off:
+        if not _SETTING.fullmatch(key):
+            yield ("off", key), f"{key} is not keys with dots between"
 
 
 def _of_value(value: LabelValue) -> Iterator[Mistake]:

@@ -10,13 +10,15 @@ from typing import Final
 from migrate import kube
 from migrate.errors import PlanError
 from migrate.model import Change, Creation, Finding, Manifest, Rule, Target, Usage
-from migrate.translate import claims, container, outside, plugin, pods, quota
+from migrate.translate import claims, container, dra, outside, plugin, pods, quota, telemetry
 from migrate.translate.context import Context, Flavour, Options
 from migrate.translate.pods import Pod
 
 _USAGES: Final[Mapping[Usage, Callable[[Sequence[Finding], Context], Iterable[Change]]]] = {
     "quota": quota.changes,
     "plugin": plugin.changes,
+    "telemetry": telemetry.changes,
+    "dra": dra.changes,
 }
 """The usages that stand in no pod, and what makes their changes."""
 
@@ -52,6 +54,7 @@ def changes(
     inside = {id(f) for pod in found for f in pod.findings}
     made += outside.changes([f for f in _loose(findings) if id(f) not in inside], context)
     made += _bridges(found, context)
+    context = _with_users(found, made, context)
     for name, translate in _USAGES.items():
         made += translate([f for f in findings if f.usage == name], context)
     told = {id(f) for change in made for f in change.findings}
@@ -96,6 +99,24 @@ def _with_flavours(found: list[Pod], context: Context) -> Context:
             creation = claims.flavour(context.target, request)
             names[key], creations[creation.name] = creation.name, creation
     return replace(context, flavours=names, creations=creations)
+
+
+def _with_users(found: Iterable[Pod], made: Iterable[Change], context: Context) -> Context:
+    """The context with every class that narrows another, and the namespaces of those who use it."""
+    created = {c.name for change in made for c in change.creates if c.is_cluster_scoped}
+    names: dict[Flavour, str] = {}
+    users: dict[str, set[str]] = {}
+    for pod in found:
+        for request in pod.requests:
+            key = (request.device_class, request.selectors)
+            if not request.selectors:
+                continue
+            name = context.flavours.get(key) or claims.flavour(context.target, request).name
+            if name in created:
+                names[key] = name
+                users.setdefault(name, set()).add(pod.manifest.namespace)
+    spaces = {name: frozenset(used) for name, used in users.items()}
+    return replace(context, flavours=names, users=spaces)
 
 
 def _bridges(found: Iterable[Pod], context: Context) -> list[Change]:

@@ -106,15 +106,13 @@ def _template(
 
 
 def _request(target: Target, request: Request, preferred: Sequence[Condition]) -> Mapping[str, Any]:
+    is_all = request.ask.match.resource.allocation_mode == "All"
+    count = None if is_all else request.count
     if not preferred:
-        return kube.request(
-            target, request.name, request.device_class, request.count, request.selectors
-        )
+        return kube.request(target, request.name, request.device_class, count, request.selectors)
     more = [(condition.cel,) for condition in preferred]
     alternatives = [
-        kube.subrequest(
-            f"choice-{i}", request.device_class, request.count, (*request.selectors, *added)
-        )
+        kube.subrequest(f"choice-{i}", request.device_class, count, (*request.selectors, *added))
         for i, added in enumerate([*more, ()], start=1)
     ]
     return kube.prioritized_request(target, request.name, alternatives)

@@ -34,6 +34,8 @@ class Context:
     shared: Mapping[str, Finding] = field(default_factory=dict)
     flavours: Mapping[Flavour, str] = field(default_factory=dict)
     creations: Mapping[str, Creation] = field(default_factory=dict)
+    users: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Per DeviceClass of this plan, the namespaces whose pods ask for it."""
 
 
 def because(said: str, why: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from migrate import kube
 from migrate.kube import mistakes, podclaims, selectors, upgrade
@@ -23,8 +24,9 @@ from migrate.model import (
 from migrate.translate import claims
 from migrate.translate.context import Context
 
-_CEL = frozenset({selectors.SLASH, selectors.VALUE, selectors.COMPARED})
-_PODS = frozenset({podclaims.SOURCE, podclaims.INLINED})
+_CEL: Final = frozenset({selectors.SLASH, selectors.VALUE, selectors.COMPARED})
+_PODS: Final = frozenset({podclaims.SOURCE, podclaims.INLINED})
+_LABEL_SINCE: Final = 34
 
 
 def changes(findings: Iterable[Finding], context: Context) -> tuple[Change, ...]:
@@ -62,7 +64,8 @@ def _of_object(
     by_version = [f for f in findings if f.field == (*where, "apiVersion")]
     blocking = [f for f in findings if f.resource in mistakes.BLOCKING]
     mended = [f for f in findings if f.resource in mistakes.MENDED]
-    others = [f for f in findings if f not in (*by_version, *blocking, *mended)]
+    told = {id(f) for f in (*by_version, *blocking, *mended)}
+    others = [f for f in findings if id(f) not in told]
     if blocking:
         why = "; ".join(dict.fromkeys(f.note for f in blocking))
         yield _manual(manifest, phase, (*by_version, *blocking, *mended), why)
@@ -71,3 +74,264 @@ def _of_object(
         yield _upgrade(manifest, phase, (*by_version, *mended), _Step(where, body, found, to))
     for finding in others:
         yield _manual(manifest, phase, (finding,), finding.note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An object at `where` in its manifest, the version it is in and the one it goes to."""
+
+    where: Field
+    body: Mapping[str, Any]
+    found: str
+    to: str
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        new = upgrade.upgraded(self.body, self.to)
+        if "spec" in new:
+            new["spec"] = _with_cel(new["spec"])
+        return tuple(upgrade.edits(self.body, new, self.where))
+
+
+def _upgrade(
+    manifest: Manifest, phase: PhaseName, findings: tuple[Finding, ...], step: _Step
+) -> Change:
+    old, new = f"{kube.GROUP}/{step.found}", f"{kube.GROUP}/{step.to}"
+    is_newer = old != new
+    mistaken = tuple(dict.fromkeys(f.resource for f in findings if f.note))
+    before = (*((old,) if is_newer or not mistaken else ()), *mistaken)
+    says = (*([new] if is_newer else []), *_said(step.body, step.to, mistaken))
+    why = _why(str(step.body["kind"]), step) if is_newer else _notes(findings)
+    if manifest.origin.readonly and manifest.origin.via != "stream":
+        asked = f"; what it is to say: {', '.join(says)}" if says else ""
+        return _manual(manifest, phase, findings, f"{manifest.origin.readonly}{asked}", before)
+    if not step.edits:
+        return _manual(manifest, phase, findings, _nothing_newer(step), before)
+    return Change(
+        phase=phase,
+        manifest=manifest,
+        findings=findings,
+        edits=step.edits,
+        safety=_safety(findings),
+        why=why,
+        before=before,
+        after=says,
+        notes=(_notes(findings),) if is_newer and mistaken else (),
+    )
+
+
+def _safety(findings: Iterable[Finding]) -> Safety:
+    """A form has one meaning; an expression that was put right wants a look."""
+    return "review" if any(f.resource in _CEL for f in findings) else "safe"
+
+
+def _notes(findings: Iterable[Finding]) -> str:
+    return "; ".join(dict.fromkeys(f.note for f in findings if f.note))
+
+
+def _said(body: Mapping[str, Any], to: str, mistaken: Iterable[str]) -> tuple[str, ...]:
+    """What else becomes of the object, in few words."""
+    new = upgrade.upgraded(body, to)
+    places = [edit.field for edit in upgrade.edits(body, new)]
+    said = {
+        "request fields under exactly": any(f[-1] == "exactly" for f in places)
+        and not upgrade.is_flat(to),
+        "request fields beside the name": any(f[-1] == "exactly" for f in places)
+        and upgrade.is_flat(to),
+        "devices without basic": any(f[-1] == "basic" for f in places),
+        "capacities as objects": any(f[-2] == "capacity" for f in places if len(f) > 1),
+        "no empty nodeName": ("spec", "nodeName") in places,
+        "no allNodes: false": ("spec", "allNodes") in places,
+        "selectors that compile": bool(_CEL.intersection(mistaken)),
+    }
+    return tuple(words for words, is_so in said.items() if is_so)
+
+
+def _why(kind: str, step: _Step) -> str:
+    end = upgrade.gone(kind, step.found)
+    until = f"Kubernetes serves {step.found} until 1.{end - 1}; " if end else ""
+    return f"{until}{step.to} says the same"
+
+
+def _nothing_newer(step: _Step) -> str:
+    kind = str(step.body["kind"])
+    first = upgrade.first(kind)
+    return (
+        f"the Kubernetes planned for serves nothing newer of {kind} than {step.found}: plan again "
+        f"for 1.{first}, which serves v1"
+    )
+
+
+def _with_cel(value: Any) -> Any:
+    """A part of an object with the selectors in it put right; drivers' parameters are theirs."""
+    if isinstance(value, Mapping):
+        return {k: v if k == "opaque" else _selector(k, v) for k, v in value.items()}
+    return [_with_cel(item) for item in value] if isinstance(value, list) else value
+
+
+def _selector(key: str, value: Any) -> Any:
+    text = value.get("expression") if key == "cel" and isinstance(value, Mapping) else None
+    return {**value, "expression": selectors.mended(text)} if isinstance(text, str) else _with_cel(value)
+
+
+def _of_others(
+    manifest: Manifest, findings: Sequence[Finding], context: Context
+) -> Iterator[Change]:
+    """Pods, namespaces, and claim specs that stand in objects of other kinds."""
+    left = list(findings)
+    for pod in kube.podspecs(manifest.body) if left else ():
+        mine = _of_pod(pod, left)
+        if mine:
+            told = {id(f) for f in mine}
+            left = [f for f in left if id(f) not in told]
+            yield _pod(manifest, pod, mine, context)
+    expressions: dict[Field, list[Finding]] = {}
+    for finding in left:
+        if finding.resource == mistakes.ADMIN_LABEL:
+            yield _label(finding, context)
+        elif finding.resource in _CEL and not manifest.origin.readonly:
+            expressions.setdefault(finding.field, []).append(finding)
+        else:
+            yield _manual(manifest, "claim", (finding,), finding.note)
+    for own in expressions.values():
+        yield _expression(tuple(own))
+
+
+def _of_pod(pod: kube.PodSpec, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that are mended in the entries of one pod, with those of templates inside."""
+    place = (*pod.field, "resourceClaims")
+    inside = [f for f in findings if f.field[: len(place)] == place]
+    gone = {f.field[: len(place) + 1] for f in inside if f.resource == podclaims.INLINED}
+    return tuple(
+        f
+        for f in inside
+        if f.resource in _PODS or (f.resource in _CEL and f.field[: len(place) + 1] in gone)
+    )
+
+
+def _pod(
+    manifest: Manifest, pod: kube.PodSpec, findings: tuple[Finding, ...], context: Context
+) -> Change:
+    """The entries of one pod as they have to be, and the templates that stood inside them."""
+    edits: list[Edit] = []
+    creates: list[Creation] = []
+    says: list[str] = []
+    for number, entry in podclaims.entries(pod.body):
+        new = podclaims.without_source(entry)
+        inside = podclaims.inlined(entry)
+        if inside is not None:
+            created = _template(manifest, str(entry.get("name", "claim")), inside[1], context)
+            creates.append(created)
+            rest = {k: v for k, v in entry.items() if k != inside[0]}
+            new = {**rest, "resourceClaimTemplateName": created.name}
+        made = tuple(upgrade.edits(entry, new, (*pod.field, "resourceClaims", number)))
+        edits += made
+        says += [f"{k}: {v}" for k, v in new.items() if k != "name" and made]
+    why = _notes(findings)
+    cannot = _cannot(manifest, pod, is_creating=bool(creates))
+    if cannot:
+        return _manual(manifest, "claim", findings, f"{cannot}; {why}")
+    return Change(
+        phase="claim",
+        manifest=manifest,
+        findings=findings,
+        edits=tuple(edits),
+        creates=tuple(creates),
+        safety="review" if creates else "safe",
+        disruption=kube.restart(manifest.kind) if manifest.kind else "none",
+        why=why,
+        before=_before(findings),
+        after=tuple(says),
+        notes=("look at the new template before the pods restart",) if creates else (),
+    )
+
+
+def _cannot(manifest: Manifest, pod: kube.PodSpec, *, is_creating: bool) -> str:
+    """Why the entries of a pod are not edited, "" where they are."""
+    if manifest.origin.readonly and manifest.origin.via != "stream":
+        return manifest.origin.readonly
+    is_whole = manifest.kind and all("image" in c.body for c in pod.containers)
+    if is_creating and not is_whole:
+        return "whose template it is cannot be told here: plan what this is rendered to"
+    return ""
+
+
+def _template(
+    manifest: Manifest, entry: str, spec: Mapping[str, Any], context: Context
+) -> Creation:
+    """The ResourceClaimTemplate that a pod held inside itself."""
+    to = context.target.api_version
+    inner = {"spec": _with_cel(upgrade.claim_spec(spec, to))}
+    parts = (manifest.name or "pod", entry)
+    stem = kube.dns_label(*parts, limit=kube.LABEL_LENGTH - 7)
+    metadata = {"name": f"{stem}-{claims.digest(inner)}"}
+    if manifest.namespace:
+        metadata["namespace"] = manifest.namespace
+    return Creation(
+        {
+            "apiVersion": f"{kube.GROUP}/{to}",
+            "kind": "ResourceClaimTemplate",
+            "metadata": metadata,
+            "spec": inner,
+        }
+    )
+
+
+def _label(finding: Finding, context: Context) -> Change:
+    """The label of a namespace under its new name, from the version that knows it."""
+    manifest = finding.manifest
+    if context.target.minor < _LABEL_SINCE or manifest.origin.readonly:
+        why = manifest.origin.readonly or finding.note
+        return _manual(manifest, "prepare", (finding,), why)
+    old = at(manifest.body, finding.field)
+    return Change(
+        phase="prepare",
+        manifest=manifest,
+        findings=(finding,),
+        edits=(
+            Edit(finding.field, old, ABSENT),
+            Edit((*finding.field[:-1], mistakes.LABEL), ABSENT, old),
+        ),
+        safety="review",
+        why=finding.note,
+        before=(f"{mistakes.OLD_LABEL}: {finding.quantity}",),
+        after=(f"{mistakes.LABEL}: {finding.quantity}",),
+        notes=("whoever may write claims in this namespace gets devices that others use",),
+    )
+
+
+def _expression(findings: tuple[Finding, ...]) -> Change:
+    """One selector that stands in an object of another kind, put right."""
+    manifest, field = findings[0].manifest, findings[0].field
+    old = at(manifest.body, field)
+    return Change(
+        phase="claim",
+        manifest=manifest,
+        findings=findings,
+        edits=(Edit(field, old, selectors.mended(old)),),
+        safety="review",
+        why=_notes(findings),
+        before=_before(findings),
+        after=("a selector that compiles",),
+    )
+
+
+def _manual(
+    manifest: Manifest,
+    phase: PhaseName,
+    findings: tuple[Finding, ...],
+    why: str,
+    before: tuple[str, ...] = (),
+) -> Change:
+    return Change(
+        phase=phase,
+        manifest=manifest,
+        findings=findings,
+        why=why,
+        before=before or _before(findings),
+    )
+
+
+def _before(findings: Iterable[Finding]) -> tuple[str, ...]:
+    said = (f"{f.resource}: {f.quantity}" if f.quantity else f.resource for f in findings)
+    return tuple(dict.fromkeys(said))

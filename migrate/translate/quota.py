@@ -1,35 +1,358 @@
-"""Quotas that count an extended resource: found and explained."""
+"""Quotas → the same numbers on claims, beside the old ones and then instead; the rest explained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from migrate.model import Change, Finding
-from migrate.translate.context import Context
+from migrate import kube
+from migrate.model import ABSENT, Change, Edit, Field, Finding, as_text, at
+from migrate.read import ruleset
+from migrate.translate.context import Context, because
 
-_WHY = (
-    "claims are not charged to {name} before Kubernetes 1.36: beside it, bound "
-    "<class>.deviceclass.resource.k8s.io/devices before the first workload moves"
-)
-_WHY_BRIDGED = (
-    "with DRAExtendedResource, claims of a class that carries an extended resource's name are "
-    "charged to {name} as well; bound <class>.deviceclass.resource.k8s.io/devices for the others"
+_LATER = (
+    "a pod over the new bound is admitted and stays Pending, because its claim is what is refused; "
+    "the old bound refused the pod"
 )
 
 
 def changes(findings: Iterable[Finding], context: Context) -> tuple[Change, ...]:
-    """One change for the administrator per bound.
+    """What becomes of each bound: two changes where it can be kept, else one with the reason."""
+    by_object: dict[int, list[Finding]] = {}
+    for finding in findings:
+        by_object.setdefault(id(finding.manifest), []).append(finding)
+    return tuple(change for group in by_object.values() for change in _of_object(group, context))
 
-    Source: Kubernetes `pkg/quota/v1/evaluator/core/resource_claims.go`.
-    """
-    why = _WHY_BRIDGED if "DRAExtendedResource" in context.target.gates else _WHY
-    return tuple(
-        Change(
-            phase="prepare",
-            manifest=finding.manifest,
-            findings=(finding,),
-            why=why.format(name=finding.resource),
-            before=(f"{finding.resource}: {finding.quantity}",),
+
+def _of_object(findings: list[Finding], context: Context) -> list[Change]:
+    """The changes of one object: its quotas map by map, then all that its kind explains."""
+    made: list[Change] = []
+    maps: dict[Field, list[_Counted]] = {}
+    manual: dict[str, list[Finding]] = {}
+    explained: list[Finding] = []
+    for finding in findings:
+        if finding.field[-2] != "hard":
+            explained.append(finding)
+            continue
+        match = ruleset.resource(context.rules, _plain(finding.resource))
+        why = _refusal(finding, match)
+        if why or match is None:
+            manual.setdefault(why, []).append(finding)
+        else:
+            maps.setdefault(finding.field[:-1], []).append(_Counted(finding, match))
+    for field, counted in maps.items():
+        made += _kept(field, counted, context)
+    made += [_manual(tuple(group), why) for why, group in manual.items()]
+    return made + (_explained(explained, context) if explained else [])
+
+
+def _plain(name: str) -> str:
+    """The resource behind a key of a quota."""
+    return name.removeprefix("requests.").removeprefix("limits.")
+
+
+def _refusal(finding: Finding, match: ruleset.Match | None) -> str:
+    """Why a key of a quota has no exact counterpart, "" where it has."""
+    manifest, name = finding.manifest, finding.resource
+    if name in kube.CLAIM_COUNTS:
+        return (
+            "every pod that moves brings a claim of its own, and a team a template or two: see "
+            "that the number is enough for all pods that run at once"
         )
-        for finding in findings
+    if not name.startswith("requests."):
+        return f"nothing is charged to {name}: of extended resources only requests.<name> counts"
+    if match is None:
+        return "no rule knows this resource: bound the class that takes its place by hand"
+    if match.resource.maps != "exact":
+        instead = f"; instead: {match.resource.instead}" if match.resource.instead else ""
+        return because(f"no number follows from {name}", f"{match.resource.why}{instead}")
+    if match.resource.allocation_mode == "All":
+        return (
+            f"a claim of all devices of a node is counted as {kube.DEVICES_PER_CLAIM}, however "
+            f"many there are: bound {kube.class_quota(match.resource.device_class)} by that "
+            "number for each pod that may run"
+        )
+    spec = at(manifest.body, finding.field[:-2])
+    if isinstance(spec, Mapping) and (spec.get("scopes") or spec.get("scopeSelector")):
+        return (
+            "the quota has scopes, which choose pods, and claims match none: bound "
+            f"{kube.class_quota(match.resource.device_class)} in a quota without scopes"
+        )
+    if kube.whole(at(manifest.body, finding.field)) is None:
+        return f"{as_text(finding.quantity)} is no plain number: set the new bound by hand"
+    origin = manifest.origin
+    if origin.readonly and origin.via != "stream":
+        return origin.readonly
+    known = kube.bound(manifest.group, manifest.kind)
+    if known is None or not known.is_quota:
+        new = kube.class_quota(match.resource.device_class)
+        said = known.why.replace("{keys}", new) if known else ""
+        return said or f"it is not a ResourceQuota itself: bound {new} too where it becomes one"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A bound that has a counterpart."""
+
+    finding: Finding
+    match: ruleset.Match
+
+    @property
+    def number(self) -> int:
+        return kube.whole(at(self.finding.manifest.body, self.finding.field)) or 0
+
+    @property
+    def device_class(self) -> str:
+        return self.match.resource.device_class
+
+    @property
+    def selectors(self) -> frozenset[str]:
+        """What the resource's own name says of its devices."""
+        return _selectors(self.match)
+
+
+def _selectors(match: ruleset.Match) -> frozenset[str]:
+    resource = match.resource
+    return frozenset(
+        ruleset.expression(s, match.groups, resource.groups) for s in resource.selectors
     )
+
+
+def _kept(field: Field, counted: list[_Counted], context: Context) -> list[Change]:
+    """The bounds on claims beside the old ones, and the old ones away at the end.
+
+    Source: kubernetes/kubernetes pkg/quota/v1/evaluator/core/resource_claims.go
+    """
+    manifest = counted[0].finding.manifest
+    findings = tuple(c.finding for c in counted)
+    before = tuple(f"{f.resource}: {f.quantity}" for f in findings)
+    hard = at(manifest.body, field)
+    wanted = _bounds(counted, context, manifest.namespace)
+    missing = {key: members for key, members in wanted.items() if key not in hard}
+    edits = tuple(
+        Edit((*field, key), ABSENT, _sum(members, hard)) for key, members in missing.items()
+    )
+    reasons = _reasons(counted, wanted, hard)
+    by_name = context.options.strategy in {"bridge", "least"}
+    prepare = Change(
+        phase="prepare",
+        manifest=manifest,
+        findings=findings,
+        edits=edits,
+        safety="review" if reasons else "safe",
+        why="claims are counted by their class: the same number, beside the old one",
+        before=before,
+        after=tuple(f"{edit.field[-1]}: {edit.new}" for edit in edits),
+        notes=(*reasons, *_meanwhile(counted, context), _LATER),
+    )
+    if by_name:
+        why = "pods go on asking by name, so the old bound stays; nothing is left to add"
+        return [prepare if edits else _manual(findings, why)]
+    retire = Change(
+        phase="retire",
+        manifest=manifest,
+        findings=findings,
+        edits=tuple(Edit(f.field, at(manifest.body, f.field), ABSENT) for f in findings),
+        safety="review" if reasons else "safe",
+        why="no pod asks by this name any more, and claims are bounded by their class",
+        before=before,
+        after=tuple(f"{key}: {as_text(hard.get(key, _sum(m, hard)))}" for key, m in wanted.items()),
+    )
+    return [prepare, retire] if edits else [retire]
+
+
+def _bounds(
+    counted: list[_Counted], context: Context, namespace: str
+) -> dict[str, tuple[_Counted, ...]]:
+    """Per key to add, the old bounds whose numbers it adds up.
+
+    The vendor's class stands for every name that maps to it. A class that this plan narrows it to
+    is charged by its own name, so it gets the bounds of the names that it can serve.
+    """
+    by_class: dict[str, list[_Counted]] = {}
+    for one in counted:
+        by_class.setdefault(one.device_class, []).append(one)
+    wanted: dict[str, tuple[_Counted, ...]] = {}
+    for device_class, members in by_class.items():
+        wanted[kube.class_quota(device_class)] = tuple(members)
+        for (base, selectors), name in context.flavours.items():
+            users = context.users.get(name, frozenset())
+            is_used = not namespace or "" in users or namespace in users
+            served = tuple(m for m in members if m.selectors <= set(selectors))
+            if base == device_class and served and is_used:
+                wanted[kube.class_quota(name)] = served
+    return wanted
+
+
+def _sum(members: tuple[_Counted, ...], hard: Mapping[str, object]) -> object:
+    """The number of the only member as it is written, or the sum of all in the same form."""
+    first = hard[members[0].finding.resource]
+    if len(members) == 1:
+        return first
+    total = sum(member.number for member in members)
+    return str(total) if isinstance(first, str) else total
+
+
+def _reasons(
+    counted: list[_Counted], wanted: Mapping[str, tuple[_Counted, ...]], hard: Mapping[str, object]
+) -> tuple[str, ...]:
+    """Why a person should look, a sentence each."""
+    said: list[str] = []
+    for device_class in dict.fromkeys(c.device_class for c in counted):
+        members = [c for c in counted if c.device_class == device_class]
+        names = ", ".join(c.finding.resource for c in members)
+        key = kube.class_quota(device_class)
+        if any(member.selectors for member in members):
+            said.append(
+                f"{key} counts every device of {device_class}, whatever its form: it holds the sum "
+                f"of {names}, no longer tells them apart, and bounds forms that had no bound"
+            )
+        narrowed = [k for k, m in wanted.items() if k != key and m[0].device_class == device_class]
+        if narrowed:
+            said.append(
+                f"each class is counted by itself: {', '.join(narrowed)} stand beside {key}, and "
+                "together they allow more than the old bound did; lower them to the share that "
+                "each is to have, or plan with '--classes vendor', which needs one bound only"
+            )
+    for key, served in wanted.items():
+        if key in hard and kube.whole(hard[key]) != kube.whole(_sum(served, hard)):
+            said.append(f"{key} is {as_text(hard[key])} already, and stays so")
+    return tuple(said)
+
+
+def _meanwhile(counted: list[_Counted], context: Context) -> tuple[str, ...]:
+    """What the two bounds mean together while pods of both kinds run."""
+    said: list[str] = []
+    is_charged = kube.serves(context.target, "DRAExtendedResource")
+    for one in counted:
+        key, new = one.finding.resource, kube.class_quota(one.device_class)
+        if is_charged and _carries(one):
+            said.append(
+                f"a claim of {one.device_class} counts twice, once under {new} and once under "
+                f"{key}, because the class carries {_plain(key)}: pods of both kinds together stay "
+                f"within {one.finding.quantity}"
+            )
+        elif is_charged:
+            said.append(
+                f"a claim of {one.device_class} does not count under {key}, for the class does not "
+                f"carry {_plain(key)}: until phase retire the namespace may hold "
+                f"{one.finding.quantity} by the plugin and as many by claims"
+            )
+        else:
+            said.append(
+                f"Kubernetes {context.target.kubernetes} does not count claims under {key} "
+                f"(DRAExtendedResource is off): until phase retire the namespace may hold "
+                f"{one.finding.quantity} by the plugin and as many by claims"
+            )
+    return tuple(dict.fromkeys(said))
+
+
+def _carries(one: _Counted) -> bool:
+    """Whether the vendor's class carries the resource's name."""
+    container = one.match.rule.container
+    name = _plain(one.finding.resource)
+    return any(
+        c.name == one.device_class and c.extended_resource_name == name
+        for c in (container.classes if container else ())
+    )
+
+
+def _explained(findings: list[Finding], context: Context) -> list[Change]:
+    """One change for all that one object of a known kind names."""
+    manifest = findings[0].manifest
+    known = kube.bound(manifest.group, manifest.kind)
+    if known is None:
+        return [_manual(tuple(findings), "nothing is known of this bound: see what reads it")]
+    names = tuple(dict.fromkeys(f.resource for f in findings))
+    classes = _classes(names, context)
+    mapping, limit = _mapping(names, context)
+    holes = {
+        "{names}": ", ".join(names),
+        "{classes}": ", ".join(dict.fromkeys(classes.values())) or "the class of its driver",
+        "{keys}": ", ".join(dict.fromkeys(map(kube.class_quota, classes.values())))
+        or f"<class>{kube.CLASS_QUOTA}",
+        "{mapping}": mapping,
+    }
+    is_served = kube.serves(context.target, "DRAExtendedResource")
+    notes = (*known.notes, known.later if is_served else known.sooner)
+    labels = tuple(why for name in names for why in _of_label(name, context))
+    limits = (limit,) if limit and any("{mapping}" in note for note in notes) else ()
+    return [
+        _manual(
+            tuple(findings),
+            _filled(known.why, holes),
+            (*(_filled(note, holes) for note in notes if note), *limits, *labels),
+        )
+    ]
+
+
+def _filled(text: str, holes: Mapping[str, str]) -> str:
+    for hole, said in holes.items():
+        text = text.replace(hole, said)
+    return text
+
+
+def _classes(names: Iterable[str], context: Context) -> dict[str, str]:
+    """The DeviceClass of each name that a rule maps exactly."""
+    found = {name: ruleset.resource(context.rules, name) for name in names}
+    return {
+        name: match.resource.device_class
+        for name, match in found.items()
+        if match and match.resource.maps == "exact"
+    }
+
+
+def _mapping(names: Iterable[str], context: Context) -> tuple[str, str]:
+    """The list that maps DeviceClasses to resource names, as YAML on one line, and its limit."""
+    items: list[str] = []
+    taken: dict[str, str] = {}
+    said = ""
+    for name in names:
+        match = ruleset.resource(context.rules, name)
+        if match is None or match.resource.maps != "exact":
+            continue
+        base, own = match.resource.device_class, _selectors(match)
+        narrowed = [
+            new
+            for (device_class, selectors), new in context.flavours.items()
+            if device_class == base and own <= set(selectors)
+        ]
+        listed = narrowed if own and narrowed else [base, *narrowed]
+        free = [one for one in listed if taken.setdefault(one, name) == name]
+        if free:
+            items.append(f"{{name: {name}, deviceClassNames: [{', '.join(free)}]}}")
+        if own and not narrowed:
+            said = (
+                f"{base} stands for every form of its devices, and a class can be mapped once: "
+                "plan with '--classes flavour' and map a class of its own to each name"
+            )
+    return f"[{', '.join(items) or '{name: <resource>, deviceClassNames: [<class>]}'}]", said
+
+
+def _of_label(name: str, context: Context) -> tuple[str, ...]:
+    known = ruleset.label(context.rules, name)
+    return tuple(dict.fromkeys(f"{name}: {label.why}" for _, label in known if label.why))[:1]
+
+
+def _manual(findings: tuple[Finding, ...], why: str, notes: tuple[str, ...] = ()) -> Change:
+    return Change(
+        phase="prepare",
+        manifest=findings[0].manifest,
+        findings=findings,
+        why=why,
+        before=_before(findings),
+        notes=notes,
+    )
+
+
+def _before(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Each name once with all its amounts."""
+    amounts: dict[str, list[str]] = {}
+    for finding in findings:
+        amounts.setdefault(finding.resource, []).append(finding.quantity)
+    return tuple(
+        f"{name}: {', '.join(dict.fromkeys(filter(None, said)))}" if any(said) else name
+        for name, said in amounts.items()
+    )
+

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -76,11 +78,9 @@ class Plane:
     def clean(self) -> int:
         """Removes every object made since the start; returns how many there were."""
         assert self.process.stdin is not None
-        try:
-            self.process.stdin.write("clean\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # Its last words are still to be read.
+        # Past Python's buffer: what cannot be written must not be tried again when this is closed.
+        with suppress(BrokenPipeError):
+            os.write(self.process.stdin.fileno(), b"clean\n")
         return int(self.answer()["cleaned"])
 
     def answer(self) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 
 import jsonpatch
 import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import ReusedAnchorWarning
 from typer.testing import CliRunner
 
 from migrate import apply
@@ -144,7 +147,7 @@ def _patch(folder: Path, phase: str, body: Json, told: Counter[str]) -> list[Jso
 
 def standing(path: Path) -> Iterator[tuple[Json, str]]:
     """The objects of a file, those inside lists and templates too, with the kind they stand in."""
-    for document in yaml.load_all(path.read_bytes(), Loader):
+    for document in documents(path):
         if isinstance(document, dict) and "kind" in document:
             inside = document.get("items") if document["kind"].endswith("List") else None
             inside = document.get("objects") if document["kind"] == "Template" else inside
@@ -168,13 +171,34 @@ class Loader(yaml.CSafeLoader):
 
 
 Loader.add_multi_constructor("!", lambda loader, _, node: loader.construct_scalar(node))
-Loader.add_constructor(
-    "tag:yaml.org,2002:value", lambda loader, node: loader.construct_scalar(node)
-)
 # An API server takes dates as text.
-Loader.add_constructor(
-    "tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node)
-)
+for _tag in ("value", "timestamp"):
+    Loader.add_constructor(
+        f"tag:yaml.org,2002:{_tag}", lambda loader, node: loader.construct_scalar(node)
+    )
+
+
+def documents(path: Path) -> list[Any]:
+    """What a file's YAML says.
+
+    Raises:
+        yaml.YAMLError: It is not YAML.
+    """
+    data = path.read_bytes()
+    try:
+        return list(yaml.load_all(data, Loader))
+    except yaml.composer.ComposerError:
+        return _with_anchors_twice(data)
+
+
+def _with_anchors_twice(data: bytes) -> list[Any]:
+    """The same for a file whose anchors stand twice, which YAML allows and libyaml does not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReusedAnchorWarning)
+        reader = YAML(typ="safe", pure=True)
+        reader.allow_duplicate_keys = True
+        # It takes no tab before a comment either.
+        return list(reader.load_all(data.replace(b"\t", b" ")))
 
 
 def label(body: Json) -> str:

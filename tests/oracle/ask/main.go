@@ -58,7 +58,13 @@ func main() {
 	}
 }
 
-func (k *kubernetes) answer(ctx context.Context, line []byte) (any, error) {
+func (k *kubernetes) answer(ctx context.Context, line []byte) (reply any, err error) {
+	defer func() {
+		// Kubernetes trusts what its API server has validated, and a question may be anything.
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v", panicked)
+		}
+	}()
 	asked := question{}
 	if err := decode(line, &asked); err != nil {
 		return nil, err

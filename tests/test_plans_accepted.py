@@ -1,0 +1,299 @@
+"""Everything that a plan creates or edits is accepted by the real API server, as it was meant."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonpatch
+import pytest
+from kubernetes.utils.quantity import parse_quantity
+
+from tests.oracle import planned
+from tests.oracle.cluster import Cluster, Refused, reference
+from tests.oracle.fixtures import ControlPlane
+from tests.oracle.planned import Edited, Json, Planned, label
+
+pytestmark = pytest.mark.controlplane
+
+NAMED_FROM = "1.36"  # the first minor that keeps extendedResourceName by default
+REPLACED = {"Job", "Pod"}  # kinds whose pods cannot be edited
+GENERATED = "kube-api-access"  # the token of a pod's service account, under another name each time
+
+
+@dataclass
+class Judged:
+    """What a cluster said of one plan or of many: how much it took, and what is wrong."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def expect(self, truth: bool, said: str) -> None:
+        if not truth:
+            self.wrong.append(said)
+
+
+@pytest.fixture(scope="session")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planned, ...]:
+    """The plan of every fixture."""
+    place = tmp_path_factory.mktemp("plans")
+    return tuple(planned.of_case(case, place) for case in planned.cases())
+
+
+@pytest.fixture
+def told(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], None]:
+    """Says on the terminal what was counted, where somebody asked with -v."""
+
+    def say(words: str) -> None:
+        if request.config.get_verbosity() > 0:
+            with capsys.disabled():
+                print(f"\n{words}", end="")
+        else:
+            print(words)
+
+    return say
+
+
+@pytest.mark.parametrize("minor", ["1.34", "1.35", "1.36"])
+def test_every_object_of_a_plan_is_accepted(
+    control_plane: ControlPlane,
+    plans: tuple[Planned, ...],
+    told: Callable[[str], None],
+    minor: str,
+) -> None:
+    """By a dry run and for real, edited by patch, by replacement and by server-side apply."""
+    cluster = control_plane(minor)
+    chosen = [one for one in plans if number(one.kubernetes) >= number("1.34")]
+    judged = judge_all(cluster, chosen, minor)
+    told(f"Kubernetes {minor}: {len(chosen)} plans: {said(judged.counts)}")
+    assert not judged.wrong, "\n".join(judged.wrong)
+    assert judged.counts["claim templates"] > 80
+    assert judged.counts["patched as the file"] > 60
+
+
+def test_plans_for_the_beta_versions_are_accepted(
+    control_plane: ControlPlane, plans: tuple[Planned, ...], told: Callable[[str], None]
+) -> None:
+    """1.32 cannot be had; 1.33 serves its version as well."""
+    cluster = control_plane("1.33")
+    chosen = [one for one in plans if number(one.kubernetes) < number("1.34")]
+    versions = Counter(body["apiVersion"] for one in chosen for body in one.created)
+    assert set(versions) == {"resource.k8s.io/v1beta1", "resource.k8s.io/v1beta2"}
+    judged = judge_all(cluster, chosen, "1.33")
+    told(f"Kubernetes 1.33: {len(chosen)} plans: {said(judged.counts)}; {said(versions)}")
+    assert not judged.wrong, "\n".join(judged.wrong)
+
+
+@pytest.mark.parametrize("minor", ["1.34", "1.35"])
+def test_the_bridge_is_kept_where_its_gate_is_on(
+    control_plane: ControlPlane, plans: tuple[Planned, ...], minor: str
+) -> None:
+    """`--feature-gate DRAExtendedResource=true` plans what such a cluster takes."""
+    cluster = control_plane(minor, {"DRAExtendedResource": True})
+    [plan] = [one for one in plans if one.name == "nvidia/container-bridge"]
+    for body in plan.created:
+        assert cluster.create(body)["spec"]["extendedResourceName"] == "nvidia.com/gpu"
+
+
+def judge_all(cluster: Cluster, plans: list[Planned], minor: str) -> Judged:
+    """What a cluster of this minor version says of these plans, in namespaces made for them."""
+    judged = Judged()
+    spaces: set[str] = set()
+    for plan in plans:
+        wanted = {namespace(body) for body in bodies(plan) if is_served(cluster, body)}
+        for name in sorted(wanted - spaces - {"default", ""}):
+            cluster.namespace(name)
+        spaces |= wanted
+        judge(cluster, plan, minor, judged)
+    return judged
+
+
+def bodies(plan: Planned) -> Iterator[Json]:
+    yield from plan.created
+    yield from (edited.before for edited in plan.edited if edited.holder != "Template")
+
+
+def namespace(body: Json) -> str:
+    return str(body["metadata"].get("namespace", ""))
+
+
+def is_served(cluster: Cluster, body: Json) -> bool:
+    try:
+        cluster.path(body)
+    except Refused as no:
+        if no.status == 404:
+            return False
+        raise
+    return True
+
+
+def judge(cluster: Cluster, plan: Planned, minor: str, judged: Judged) -> None:
+    """Adds what the cluster says of one plan; nothing of it is left in the cluster."""
+    made: list[Json] = []
+    try:
+        for body in plan.created:
+            _judge_created(cluster, plan, body, minor, judged, made)
+        for edited in plan.edited:
+            if edited.holder == "Template" or not is_served(cluster, edited.before):
+                judged.counts["custom kinds left out"] += 1
+                continue
+            _judge_edited(cluster, plan, edited, judged, made)
+    except Refused as no:
+        judged.wrong.append(f"{plan.name}: {no}")
+    finally:
+        for body in reversed(made):
+            removed(cluster, body)
+
+
+def _judge_created(
+    cluster: Cluster, plan: Planned, body: Json, minor: str, judged: Judged, made: list[Json]
+) -> None:
+    where = f"{plan.name}: {label(body)}"
+    try:
+        tried = cluster.create(body, dry_run=True)
+        kept = cluster.create(body)
+    except Refused as no:
+        judged.wrong.append(f"{where} is refused: {no}")
+        return
+    made.append(kept)
+    gone = lost(body["spec"], kept["spec"], "spec")
+    dropped = ["spec.extendedResourceName"] if number(minor) < number(NAMED_FROM) else []
+    promised = [one for one in dropped if "extendedResourceName" in body["spec"]]
+    judged.expect(gone == promised, f"{where}: the server changes {gone}, not {promised}")
+    judged.expect(lost(body["spec"], tried["spec"], "spec") == gone, f"{where}: a dry run differs")
+    judged.counts["claim templates" if "Template" in body["kind"] else "classes"] += 1
+    judged.counts["names dropped, as told"] += len(promised)
+
+
+def _judge_edited(
+    cluster: Cluster, plan: Planned, edited: Edited, judged: Judged, made: list[Json]
+) -> None:
+    """The object is created as it is after, patched from what it was before, and applied."""
+    where = f"{plan.name}: {edited.label}"
+    judged.wrong += [f"{where}: {words}" for words in unresolved(edited.after, plan.created)]
+    try:
+        cluster.create(named(edited.after, "after"), dry_run=True)
+        after = cluster.create(named(edited.after, "after"))
+        made.append(after)
+        gone = lost(edited.after["spec"], after["spec"], "spec")
+        judged.expect(not gone, f"{where}: the server changes {gone}")
+        judged.counts["edited objects"] += 1
+        before = cluster.create(named(edited.before, "before"))
+        made.append(before)
+        if edited.before["kind"] in REPLACED:
+            judged.expect(edited.disruption == "recreate", f"{where}: cannot be edited in place")
+            judged.counts["made anew"] += 1
+        else:
+            patched = cluster.patch(before, edited.patch)
+            same = comparable(patched) == comparable(after)
+            judged.expect(same, f"{where}: the patch gives another object than the file")
+            judged.counts["patched as the file"] += 1
+        _judge_applied(cluster, edited, after, judged, made)
+    except Refused as no:
+        judged.wrong.append(f"{where}: {no}")
+
+
+def _judge_applied(
+    cluster: Cluster, edited: Edited, after: Json, judged: Judged, made: list[Json]
+) -> None:
+    """What a server-side apply of the file before, then of the file after, gives."""
+    if edited.before["kind"] not in REPLACED:
+        made.append(cluster.apply(named(edited.before, "applied")))
+    applied = cluster.apply(named(edited.after, "applied"))
+    if edited.before["kind"] in REPLACED:
+        made.append(applied)
+    else:
+        same = comparable(applied) == comparable(after)
+        judged.expect(same, f"{edited.label}: apply gives another object than the file")
+    judged.counts["applied by the server"] += 1
+
+
+def unresolved(body: Json, created: tuple[Json, ...]) -> list[str]:
+    """What containers name that is in no claim; no API server looks that far."""
+    requests = {
+        one["metadata"]["name"]: {r["name"] for r in one["spec"]["spec"]["devices"]["requests"]}
+        for one in created
+        if one["kind"] == "ResourceClaimTemplate"
+    }
+    spec = pod_spec(body)
+    entries = {
+        entry["name"]: entry.get("resourceClaimTemplateName", "")
+        for entry in spec.get("resourceClaims", [])
+    }
+    wrong = []
+    for container in (*spec["containers"], *spec.get("initContainers", [])):
+        for use in container.get("resources", {}).get("claims", []):
+            template = entries.get(use["name"])
+            if template is None:
+                wrong.append(f"container {container['name']} uses claim {use['name']}: no entry")
+            elif template in requests and use.get("request", "") not in requests[template] | {""}:
+                wrong.append(
+                    f"container {container['name']} uses request {use['request']}, "
+                    f"and {template} has {', '.join(sorted(requests[template]))}"
+                )
+    return wrong
+
+
+def pod_spec(body: Json) -> Json:
+    """The pod of a workload of a built-in kind."""
+    spec: Json = body["spec"]
+    if body["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    return spec if body["kind"] == "Pod" else spec["template"]["spec"]
+
+
+def named(body: Json, suffix: str) -> Json:
+    """The object under a name of its own, so that it can stand beside itself."""
+    made = copy.deepcopy(body)
+    metadata = made["metadata"]
+    metadata["name"] = f"{metadata.get('name') or metadata['generateName']}-{suffix}"
+    metadata.pop("generateName", None)
+    return made
+
+
+def removed(cluster: Cluster, body: Json) -> None:
+    """Nothing: the object goes, and what it made goes in the background."""
+    path = cluster.path(body, body["metadata"]["name"])
+    cluster.request("DELETE", path, propagationPolicy="Background")
+
+
+def comparable(body: Json) -> Any:
+    return body["spec"]
+
+
+def lost(sent: Any, kept: Any, path: str) -> list[str]:
+    """The places of what was sent and is not kept as it was."""
+    if isinstance(sent, dict) and isinstance(kept, dict):
+        return [
+            place
+            for key, value in sent.items()
+            if value not in (None, {}, [])
+            for place in lost(value, kept.get(key), f"{path}.{key}")
+        ]
+    if isinstance(sent, list) and isinstance(kept, list) and len(sent) <= len(kept):
+        pairs = enumerate(zip(sent, kept, strict=False))
+        return [place for i, (a, b) in pairs for place in lost(a, b, f"{path}[{i}]")]
+    return [] if is_same(sent, kept) else [path]
+
+
+def is_same(sent: Any, kept: Any) -> bool:
+    """Whether two scalars are equal, as text or as quantities."""
+    if sent == kept or str(sent) == str(kept):
+        return True
+    try:
+        return bool(parse_quantity(sent) == parse_quantity(kept))
+    except (TypeError, ValueError):
+        return False
+
+
+def number(minor: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in minor.split("."))
+
+
+def said(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
