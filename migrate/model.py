@@ -160,7 +160,7 @@ class Resource:
     __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
 
     name: str = ""
-    """The exact name, `nvidia.com/gpu`; or leave it and give `pattern`."""
+    """The exact name, `example.com/gpu`; or leave it and give `pattern`."""
     pattern: str = ""
     """A regular expression that the whole name must match; its named groups may be used in `selectors`."""
     maps: Maps
@@ -363,14 +363,14 @@ class Part:
     name: str
     """What it is, for people: device plugin, feature discovery, operator."""
     images: tuple[str, ...] = ()
-    """Regular expressions, one of which the whole image must match."""
+    """Regular expressions, one of which the whole image must match, or image and command with blanks between."""
     kinds: tuple[str, ...] = ()
     """Kinds of the objects that set it up, each `<group>/<Kind>`."""
     charts: tuple[str, ...] = ()
     """Names of the charts that bring it."""
     keys: tuple[str, ...] = ()
     """Keys that stand together in its settings and nowhere else."""
-    off: Mapping[str, bool | int | str] = field(default_factory=dict)
+    disabled_by: Mapping[str, bool | int | str] = field(default_factory=dict)
     """What switches it off: keys as `helm --set` writes them, below the chart's values or the object's spec."""
     goes: bool = True
     """Whether it is to go once nothing asks the plugin any more."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.oracle.fixtures"]
+
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 

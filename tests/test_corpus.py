@@ -22,7 +22,7 @@ import yaml
 
 from migrate import apply, detect, kube, planning, translate, yamltext
 from migrate.emit import folder, patches, rewrite
-from migrate.model import Change, Finding
+from migrate.model import PHASES, Change, Finding
 from migrate.read import files, ruleset
 from migrate.read.files import Reading
 
@@ -44,11 +44,13 @@ CAUSES = {
         "every resource's name is filled in by a template: nothing says that it is a device"
     ),
 }
-# What a removed or an added line may hold: the request, its label, their parents, the claim.
+# What a removed or an added line may hold: the request, its label, their parents, the claim, a
+# quota on it, the plugin switched off.
 OURS = re.compile(
     r"nvidia\.com/|limits:|requests:|resources:|nodeSelector:|claims:|name:|request:|resourceClaims:"
     r"|resourceClaimTemplateName:|tolerations:|key:|operator:|effect:|ffinity|Scheduling|nodeSelectorTerms:"
     r"|matchExpressions:|values:|^\s*-\s|^\s*[\]}{\[],?\s*$|\S+-claims\.yaml"
+    r"|deviceclass\.resource\.k8s\.io/devices|^\s*enabled: (?:true|false)"
 )
 
 
@@ -97,7 +99,7 @@ def test_every_entry_is_found(
     index: list[dict[str, str]], read: tuple[Reading, tuple[Finding, ...]]
 ) -> None:
     """As many container and quota findings per file as the index counts, or a known cause."""
-    counted = _counted(read[1], {"container", "quota"})
+    counted = _counted(read[1])
     table: Counter[tuple[str, str]] = Counter()
     wrong: dict[str, tuple[int, int]] = {}
     for row in index:
@@ -121,7 +123,7 @@ def test_templates_are_searched_behind_a_mask(
 ) -> None:
     """Of the entries in files that are not YAML until rendered, most are found all the same."""
     asides = detect.asides(read[0].files, read[0].unreadable, RULES)
-    masked = _counted(read[1], {"container", "quota"})
+    masked = _counted(read[1])
     texts = Counter(a.manifest.origin.path for a in asides if a.shape == "text")
     rows = [row for row in index if row["parse"] != "parses"]
     entries = sum(int(row["requests"]) for row in rows)
@@ -149,8 +151,13 @@ def test_files_without_requests_give_none(
     assert not [path for path in extra if not path.startswith("_pairs/")]
 
 
-def _counted(found: tuple[Finding, ...], usages: set[str]) -> Counter[str]:
-    return Counter(f.manifest.origin.path for f in found if f.usage in usages)
+def _counted(found: tuple[Finding, ...]) -> Counter[str]:
+    """Findings per file that the index counts too: requests, and entries of a quota's `hard`."""
+    return Counter(
+        f.manifest.origin.path
+        for f in found
+        if f.usage == "container" or (f.usage == "quota" and f.field[-2:-1] == ("hard",))
+    )
 
 
 def test_edits_touch_only_what_they_must(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,12 +172,12 @@ def test_edits_touch_only_what_they_must(tmp_path: Path, monkeypatch: pytest.Mon
     _print_table(changes, rewrites)
 
     assert len([r for r in rewrites if r.before is not None]) > 150
-    for diff in plan.rglob("*.diff"):
-        check = ["git", "apply", "--check", "--whitespace=nowarn", str(diff)]
-        done = subprocess.run(check, cwd=tree, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-
-    apply.phase(plan, "claim")
+    for number, phase in enumerate(PHASES, start=1):
+        for diff in (plan / f"{number}-{phase}").rglob("*.diff"):
+            check = ["git", "apply", "--check", "--whitespace=nowarn", str(diff)]
+            done = subprocess.run(check, cwd=tree, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+        apply.phase(plan, phase)
     by_path: dict[str, list[Change]] = {}
     for change in changes:
         if change.edits and change.manifest:

@@ -93,8 +93,8 @@ def test_case(
     run("plan", ".", "-o", str(plan), *args)
     assert tree(plan) == made, "planned twice, not the same bytes"
 
-    diffs_apply(plan, work)
-    for phase in PHASES:
+    for number, phase in enumerate(PHASES, start=1):
+        diffs_apply(plan / f"{number}-{phase}", work)
         run("apply", str(plan), "--phase", phase, "--yes")
     after = tree(work)
     if bless and after != before:
@@ -111,9 +111,9 @@ def test_case(
     assert tree(work) == before, "rollback left something behind"
 
 
-def diffs_apply(plan: Path, work: Path) -> None:
-    """Each diff is one that git would apply, except those of rendered text."""
-    for diff in sorted(plan.rglob("*.diff")):
+def diffs_apply(phase: Path, work: Path) -> None:
+    """Each diff of a phase is one that git would apply then, except those of rendered text."""
+    for diff in sorted(phase.rglob("*.diff")):
         if diff.name.startswith("rendered"):
             continue
         check = subprocess.run(

@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import jsonpatch
 import pytest
 from kubernetes.utils.quantity import parse_quantity
 
-from tests.oracle import planned
 from tests.oracle.cluster import Cluster, Refused, reference
 from tests.oracle.fixtures import ControlPlane
 from tests.oracle.planned import Edited, Json, Planned, label
@@ -34,29 +32,6 @@ class Judged:
     def expect(self, truth: bool, said: str) -> None:
         if not truth:
             self.wrong.append(said)
-
-
-@pytest.fixture(scope="session")
-def plans(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planned, ...]:
-    """The plan of every fixture."""
-    place = tmp_path_factory.mktemp("plans")
-    return tuple(planned.of_case(case, place) for case in planned.cases())
-
-
-@pytest.fixture
-def told(
-    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
-) -> Callable[[str], None]:
-    """Says on the terminal what was counted, where somebody asked with -v."""
-
-    def say(words: str) -> None:
-        if request.config.get_verbosity() > 0:
-            with capsys.disabled():
-                print(f"\n{words}", end="")
-        else:
-            print(words)
-
-    return say
 
 
 @pytest.mark.parametrize("minor", ["1.34", "1.35", "1.36"])
@@ -167,7 +142,7 @@ def _judge_created(
     judged.expect(gone == promised, f"{where}: the server changes {gone}, not {promised}")
     judged.expect(lost(body["spec"], tried["spec"], "spec") == gone, f"{where}: a dry run differs")
     judged.counts["claim templates" if "Template" in body["kind"] else "classes"] += 1
-    judged.counts["names dropped, as told"] += len(promised)
+    judged.counts["names dropped as told"] += len(promised)
 
 
 def _judge_edited(
@@ -176,6 +151,11 @@ def _judge_edited(
     """The object is created as it is after, patched from what it was before, and applied."""
     where = f"{plan.name}: {edited.label}"
     judged.wrong += [f"{where}: {words}" for words in unresolved(edited.after, plan.created)]
+    try:
+        cluster.create(edited.before, dry_run=True)
+    except Refused:
+        judged.counts["refused before and left out"] += 1
+        return
     try:
         cluster.create(named(edited.after, "after"), dry_run=True)
         after = cluster.create(named(edited.after, "after"))
@@ -297,3 +277,79 @@ def number(minor: str) -> tuple[int, ...]:
 
 def said(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def test_a_patch_of_a_plan_that_is_stale_is_refused_and_changes_nothing(
+    control_plane: ControlPlane, plans: tuple[Planned, ...], told: Callable[[str], None]
+) -> None:
+    """Somebody changed in the cluster what the patch was made for; each of its tests notices."""
+    cluster = control_plane("1.36")
+    counts: Counter[str] = Counter()
+    for plan in plans:
+        for edited in plan.edited:
+            if edited.holder or not is_served(cluster, edited.before):
+                continue
+            if not is_accepted(cluster, without_namespace(edited.before)):
+                continue
+            live = cluster.create(without_namespace(edited.before))
+            for i, operation in enumerate(edited.patch):
+                if operation["op"] == "test":
+                    stale = [*edited.patch[:i], changed(operation), *edited.patch[i + 1 :]]
+                    where = f"{plan.name}: {edited.label}: {operation['path']}"
+                    counts[refusal(cluster, live, stale, where)] += 1
+            removed(cluster, live)
+    told(f"Kubernetes 1.36: {said(counts)}")
+    assert counts["tests that refused the patch"] > 100
+
+
+def changed(operation: Json) -> Json:
+    """The test as it would stand if the object had said something else."""
+    value = operation["value"]
+    other = {**value, "example.com/other": "1"} if isinstance(value, dict) else f"{value}0"
+    return {**operation, "value": [*value, "other"] if isinstance(value, list) else other}
+
+
+def refusal(cluster: Cluster, live: Json, patch: list[Json], where: str) -> str:
+    """What to count it as, if the server refuses the patch and the object stays as it was."""
+    with pytest.raises(Refused) as no:
+        cluster.patch(live, patch)
+    assert no.value.status == 422, f"{where}: {no.value}"
+    kept = cluster.read(live)
+    assert kept["spec"] == live["spec"], f"{where}: changed all the same"
+    assert kept["metadata"]["generation"] == live["metadata"]["generation"], where
+    return "tests that refused the patch"
+
+
+@pytest.mark.parametrize("minor", ["1.34", "1.36"])
+def test_a_patch_meets_an_object_that_was_edited_meanwhile(
+    control_plane: ControlPlane, plans: tuple[Planned, ...], minor: str
+) -> None:
+    """The count was raised in the cluster since the plan was made: nothing of the patch is done."""
+    cluster = control_plane(minor)
+    [plan] = [one for one in plans if one.name == "nvidia/container-one-gpu"]
+    [edited] = plan.edited
+    cluster.namespace("ml")
+    live = cluster.create(edited.before)
+    place = "/spec/template/spec/containers/0/resources/limits/nvidia.com~1gpu"
+    cluster.patch(live, [{"op": "replace", "path": place, "value": "4"}])
+    meanwhile = cluster.read(live)
+    with pytest.raises(Refused, match="the server rejected our request") as no:
+        cluster.patch(live, edited.patch)
+    assert no.value.status == 422
+    assert cluster.read(live)["spec"] == meanwhile["spec"]
+    cluster.patch(live, [{"op": "replace", "path": place, "value": "1"}])
+    assert "resourceClaims" in pod_spec(cluster.patch(live, edited.patch))
+
+
+def without_namespace(body: Json) -> Json:
+    made = copy.deepcopy(body)
+    made["metadata"].pop("namespace", None)
+    return made
+
+
+def is_accepted(cluster: Cluster, body: Json) -> bool:
+    try:
+        cluster.create(body, dry_run=True)
+    except Refused:
+        return False
+    return True

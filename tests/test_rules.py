@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.errors import InputError
 from migrate.model import Rule
 from migrate.read import ruleset
+from tests.rule_cases import proving
 
 RULES = ruleset.rules([ruleset.rules_directory()])
 """The project's rules, read as a user's would be: with every check."""
@@ -99,6 +101,7 @@ def test_every_fact_of_a_rule_has_a_source(rule: Rule) -> None:
         *(rule.runtime.host_paths if rule.runtime else ()),
         *(rule.runtime.annotations if rule.runtime else ()),
         *(rule.plugin.sharing if rule.plugin else ()),
+        *(rule.plugin.parts if rule.plugin else ()),
     ]
     assert facts
     assert [fact for fact in facts if not fact.source] == []
@@ -117,7 +120,7 @@ def test_the_schema_describes_every_field_in_words() -> None:
         for field, described in part["properties"].items()
     }
     fields |= {("Rule", f): d.get("description", "") for f, d in schema["properties"].items()}
-    sections = {"container", "placement", "runtime", "plugin"}
+    sections = {"container", "placement", "runtime", "plugin", "telemetry"}
     missing = {field for field, text in fields.items() if not text}
     assert missing <= {("Rule", section) for section in sections}
 
@@ -177,13 +180,240 @@ def test_a_resource_is_answered_by_its_rule(name: str, rule: str, maps: str) -> 
         "nvidia.com/mig-1g.5gb\n",
         "nvidia.com/sriov_rdma",
         "nvidia.com/mlnx_rdma_vf",
-        "amd.com/xilinx_u200-1561465320",
+        "amd.com/gpux",
+        "amd.com/cpx",
+        "amd.com/cpx_nps8",
+        "gpu.intel.com/gpu",
+        "qat.intel.com/dcc-sym",
+        "google.com/tpux",
+        "devices.kubevirt.io",
+        "huawei.com/Ascend",
+        "rdma/",
         "",
         "nvidia.com/" + "a" * 100_000,
     ],
 )
 def test_no_rule_answers_for_what_only_looks_alike(name: str) -> None:
     assert ruleset.resource(RULES, name) is None
+
+
+ANSWERS = {
+    "nvidia.com/gpu": ("nvidia.com/gpu", "nvidia/gpu", "exact"),
+    "nvidia.com/gpu.shared": ("nvidia.com/gpu.shared", "nvidia/gpu", "approx"),
+    "nvidia.com/mig-{g}g.{gb}gb": ("nvidia.com/mig-1g.5gb", "nvidia/mig", "exact"),
+    "nvidia.com/mig-{g}g.{gb}gb.shared": ("nvidia.com/mig-1g.5gb.shared", "nvidia/mig", "approx"),
+    "nvidia.com/<GPU model>": ("nvidia.com/GA102GL_A10", "nvidia/vfio", "approx"),
+    "nvidia.com/<name>": ("nvidia.com/hostdev", "nvidia/network", "none"),
+    "amd.com/gpu": ("amd.com/gpu", "amd/gpu", "exact"),
+    "amd.com/{compute}_{memory}": ("amd.com/cpx_nps4", "amd/gpu", "exact"),
+    "amd.com/xilinx_<shell>-<timestamp>": (
+        "amd.com/xilinx_u200_xdma_201830_1-1561465320",
+        "xilinx/fpga",
+        "none",
+    ),
+    "gpu.intel.com/i915": ("gpu.intel.com/i915", "intel/gpu", "exact"),
+    "gpu.intel.com/xe": ("gpu.intel.com/xe", "intel/gpu", "exact"),
+    "gpu.intel.com/monitoring": ("gpu.intel.com/monitoring", "intel/gpu", "approx"),
+    "gpu.intel.com/i915_monitoring": ("gpu.intel.com/i915_monitoring", "intel/gpu", "approx"),
+    "gpu.intel.com/xe_monitoring": ("gpu.intel.com/xe_monitoring", "intel/gpu", "approx"),
+    "gpu.intel.com/millicores": ("gpu.intel.com/millicores", "intel/gpu", "none"),
+    "gpu.intel.com/memory.max": ("gpu.intel.com/memory.max", "intel/gpu", "approx"),
+    "gpu.intel.com/tiles": ("gpu.intel.com/tiles", "intel/gpu", "none"),
+    "habana.ai/gaudi": ("habana.ai/gaudi", "intel/gaudi", "exact"),
+    "qat.intel.com/generic": ("qat.intel.com/generic", "intel/qat", "exact"),
+    "qat.intel.com/cy": ("qat.intel.com/cy", "intel/qat", "exact"),
+    "qat.intel.com/dc": ("qat.intel.com/dc", "intel/qat", "exact"),
+    "qat.intel.com/sym": ("qat.intel.com/sym", "intel/qat", "exact"),
+    "qat.intel.com/asym": ("qat.intel.com/asym", "intel/qat", "exact"),
+    "npu.intel.com/accel": ("npu.intel.com/accel", "intel/npu", "none"),
+    "dsa.intel.com/wq-user-dedicated": ("dsa.intel.com/wq-user-dedicated", "intel/dsa", "none"),
+    "iaa.intel.com/wq-user-dedicated": ("iaa.intel.com/wq-user-dedicated", "intel/dsa", "none"),
+    "dlb.intel.com/pf": ("dlb.intel.com/pf", "intel/dlb", "none"),
+    "sgx.intel.com/epc": ("sgx.intel.com/epc", "intel/sgx", "none"),
+    "fpga.intel.com/{region|af}-<id>": (
+        "fpga.intel.com/af-d8424dc4a4a3c413f89e433683f9040b",
+        "intel/fpga",
+        "none",
+    ),
+    "google.com/tpu": ("google.com/tpu", "google/tpu", "exact"),
+    "aws.amazon.com/neuron": ("aws.amazon.com/neuron", "aws/neuron", "exact"),
+    "aws.amazon.com/neuroncore": ("aws.amazon.com/neuroncore", "aws/neuron", "approx"),
+    "aws.amazon.com/neurondevice": ("aws.amazon.com/neurondevice", "aws/neuron", "exact"),
+    "vpc.amazonaws.com/efa": ("vpc.amazonaws.com/efa", "aws/efa", "exact"),
+    "rdma/<name>": ("rdma/hca_shared_devices_a", "rdma/shared", "approx"),
+    "networking.gke.io.networks/<net>": (
+        "networking.gke.io.networks/rdma-0",
+        "gke/network",
+        "approx",
+    ),
+    "intel.com/<name>": ("intel.com/intel_sriov_netdevice", "sriov/network", "approx"),
+    "openshift.io/<name>": ("openshift.io/sriovnics", "sriov/network", "approx"),
+    "nvidia.com/gpumem": ("nvidia.com/gpumem", "hami/gpu", "none"),
+    "nvidia.com/gpumem-percentage": ("nvidia.com/gpumem-percentage", "hami/gpu", "none"),
+    "nvidia.com/gpucores": ("nvidia.com/gpucores", "hami/gpu", "none"),
+    "nvidia.com/priority": ("nvidia.com/priority", "hami/gpu", "none"),
+    "huawei.com/Ascend910": ("huawei.com/Ascend910", "huawei/ascend", "approx"),
+    "huawei.com/Ascend{chip}": ("huawei.com/Ascend910B3-memory", "huawei/ascend", "approx"),
+    "hygon.cn/hcu": ("hygon.cn/hcu", "hygon/dcu", "exact"),
+    "hygon.com/hcunum": ("hygon.com/hcunum", "hygon/dcu", "exact"),
+    "hygon.com/hcumem": ("hygon.com/hcumem", "hygon/dcu", "approx"),
+    "hygon.com/hcucores": ("hygon.com/hcucores", "hygon/dcu", "approx"),
+    "rebellions.ai/npu": ("rebellions.ai/npu", "rebellions/npu", "exact"),
+    "rebellions.ai/ATOM": ("rebellions.ai/ATOM", "rebellions/npu", "exact"),
+    "furiosa.ai/rngd": ("furiosa.ai/rngd", "furiosa/npu", "none"),
+    "tenstorrent.com/chip": ("tenstorrent.com/chip", "tenstorrent/board", "exact"),
+    "ibm.com/spyre_pf": ("ibm.com/spyre_pf", "ibm/spyre", "exact"),
+    "ibm.com/spyre_pf_tier0": ("ibm.com/spyre_pf_tier0", "ibm/spyre", "approx"),
+    "devices.kubevirt.io/kvm": ("devices.kubevirt.io/kvm", "kubevirt/devices", "none"),
+    "smarter-devices/<name>": ("smarter-devices/fuse", "smarter/devices", "none"),
+    "squat.ai/<name>": ("squat.ai/tun", "squat/devices", "none"),
+    "aliyun.com/gpu-mem": ("aliyun.com/gpu-mem", "alibaba/gpushare", "approx"),
+    "volcano.sh/vgpu-number": ("volcano.sh/vgpu-number", "volcano/vgpu", "approx"),
+    "cambricon.com/vmlu": ("cambricon.com/vmlu", "cambricon/mlu", "none"),
+    "qualcomm.com/qaic": ("qualcomm.com/qaic", "qualcomm/ai100", "none"),
+}
+"""Resource names as the vendors' table writes them: an example, its rule, and how it maps."""
+
+SETTINGS = {"imex.channelIDs (device-plugin config)"}
+"""What the table lists among the resources and is none."""
+
+ALSO = [
+    ("vke.volcengine.com/rdma", "volcengine/rdma"),
+    ("intel.com/gpu", "intel/gpu"),
+    ("intel.com/gaudi", "intel/gaudi"),
+    ("intel.com/qat", "intel/qat"),
+    ("gpu.intel.com/dxg", "intel/gpu"),
+    ("qat.intel.com/asym-dc", "intel/qat"),
+    ("dsa.intel.com/vfio", "intel/dsa"),
+    ("dlb.intel.com/vf", "intel/dlb"),
+    ("sgx.intel.com/provision", "intel/sgx"),
+    ("fpga.intel.com/arria10.dcp1.2-nlb3-orchestrated", "intel/fpga"),
+    ("amd.com/ama_u30-1628092800", "xilinx/fpga"),
+    ("xilinx.com/fpga-xilinx_u200_xdma-1561465320", "xilinx/fpga"),
+    ("rdma/roce_gdr", "rdma/shared"),
+    ("rdma/ib", "rdma/shared"),
+    ("networking.gke.io.networks/rdma-0.IP", "gke/network"),
+    ("mellanox.com/mlnx_connectx5", "sriov/network"),
+    ("openshift.io/intelnics_radio_uplink", "sriov/network"),
+    ("intel.com/e800_comms", "sriov/network"),
+    ("huawei.com/Ascend310", "huawei/ascend"),
+    ("huawei.com/Ascend310P", "huawei/ascend"),
+    ("huawei.com/Ascend310P-memory", "huawei/ascend"),
+    ("huawei.com/Ascend310P-2c.1cpu", "huawei/ascend"),
+    ("huawei.com/Ascend910A", "huawei/ascend"),
+    ("huawei.com/Ascend910B4-1", "huawei/ascend"),
+    ("huawei.com/Ascend910B4-1-core", "huawei/ascend"),
+    ("huawei.com/Ascend910C-memory", "huawei/ascend"),
+    ("huawei.com/npu-core", "huawei/ascend"),
+    ("hygon.com/dcunum", "hygon/dcu"),
+    ("hygon.com/dcumem", "hygon/dcu"),
+    ("rebellions.ai/REBEL", "rebellions/npu"),
+    ("rebellions.ai/ATOM_CA22_PT", "rebellions/npu"),
+    ("aliyun.com/gpu", "alibaba/gpushare"),
+    ("aliyun.com/gpu-count", "alibaba/gpushare"),
+    ("aliyun.com/gpu-core.percentage", "alibaba/gpushare"),
+    ("volcano.sh/vgpu-memory-percentage", "volcano/vgpu"),
+    ("volcano.sh/gpu-memory", "volcano/vgpu"),
+    ("cambricon.com/mlu", "cambricon/mlu"),
+    ("cambricon.com/mlu370.smlu.vcore", "cambricon/mlu"),
+    ("cambricon.com/mlu.smlu.vmemory", "cambricon/mlu"),
+    ("metax-tech.com/gpu", "metax/gpu"),
+    ("metax-tech.com/vmemory", "metax/gpu"),
+    ("enflame.com/gcu", "enflame/gcu"),
+    ("enflame.com/drs-gcu", "enflame/gcu"),
+    ("enflame.com/gcu-core", "enflame/gcu"),
+    ("kunlunxin.com/vxpu", "kunlunxin/xpu"),
+    ("kunlunxin.com/vxpu-memory", "kunlunxin/xpu"),
+    ("vastaitech.com/va", "vastaitech/va"),
+    ("birentech.com/gpu", "birentech/gpu"),
+    ("mthreads.com/vgpu", "mthreads/gpu"),
+    ("mthreads.com/sgpu-core", "mthreads/gpu"),
+    ("iluvatar.ai/BI-V100-vgpu", "iluvatar/gpu"),
+    ("iluvatar.ai/MR-V100.vMem", "iluvatar/gpu"),
+]
+"""Names that the table has in its notes, or that were seen in public manifests."""
+
+
+@pytest.mark.parametrize(("name", "rule", "maps"), ANSWERS.values(), ids=ANSWERS)
+def test_every_resource_name_of_the_vendors_is_answered(name: str, rule: str, maps: str) -> None:
+    found = answered(name)
+    assert found is not None
+    assert found[:2] == (rule, maps)
+
+
+@pytest.mark.parametrize(("name", "rule"), ALSO)
+def test_a_name_seen_in_the_wild_is_answered(name: str, rule: str) -> None:
+    found = answered(name)
+    assert found is not None
+    assert found[0] == rule
+
+
+def vendors_names() -> set[str]:
+    """The resource names of the vendors' table where it lies beside this repository, else ours."""
+    table = Path(__file__).parents[2] / "shared" / "reference" / "vendors.yaml"
+    if not table.exists():
+        return set(ANSWERS) | SETTINGS
+    entries = yaml.safe_load(table.read_text(encoding="utf-8"))
+    return {resource["name"] for entry in entries for resource in entry["legacy"]["resources"]}
+
+
+def test_the_list_of_resource_names_leaves_none_of_the_vendors_out() -> None:
+    names = vendors_names()
+    assert names
+    assert names - set(ANSWERS) - SETTINGS == set()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.name))
+def test_every_rule_has_a_case_that_proves_it(rule: Rule) -> None:
+    """A case in which it finds something; for labels that all stay, one whose report says why."""
+    assert proving(rule)
+
+
+@pytest.mark.parametrize(
+    ("name", "selectors"),
+    [
+        ("gpu.intel.com/xe", ['driver == "xe"']),
+        ("qat.intel.com/cy", ['services == "sym;asym"']),
+        ("qat.intel.com/sym-dc", ['services == "sym;dc"']),
+        ("aws.amazon.com/neuron", ['resourceType == "neuron_device"']),
+        ("rebellions.ai/ATOM", ['productName.startsWith("RBLN-CA")']),
+        ("openshift.io/sriovnics", ['resourceName == "sriovnics"']),
+        ("amd.com/gpu", []),
+        ("google.com/tpu", []),
+    ],
+)
+def test_a_name_says_in_its_selectors_what_the_class_does_not(
+    name: str, selectors: list[str]
+) -> None:
+    found = answered(name)
+    assert found is not None
+    assert [cel.partition(" && ")[2].partition('"].')[2] for cel in found[2]] == selectors
+
+
+def test_a_partition_is_selected_whether_the_driver_made_it_or_found_it() -> None:
+    found = answered("amd.com/cpx_nps4")
+    assert found is not None
+    (cel,) = found[2]
+    assert '.partitionProfile == "cpx_nps4"' in cel
+    assert '.computePartition == "cpx"' in cel
+    assert '.memoryPartition == "nps4"' in cel
+
+
+def test_what_is_given_out_together_is_asked_for_together() -> None:
+    """A count of chips that is not all of a node's would be scheduled and never prepared."""
+    match = ruleset.resource(RULES, "google.com/tpu")
+    assert match is not None
+    assert match.resource.maps == "exact"
+    assert match.resource.allocation_mode == "All"
+
+
+def test_no_claim_of_ours_ever_has_admin_access() -> None:
+    """Seeing all devices is no stand-in for sharing one: it is told and never mapped exactly."""
+    for name in ("gpu.intel.com/monitoring", "gpu.intel.com/i915_monitoring"):
+        match = ruleset.resource(RULES, name)
+        assert match is not None
+        assert match.resource.maps == "approx"
+        assert "adminAccess" in match.resource.why
 
 
 @pytest.mark.parametrize("name", ["nvidia.com/hostdev", "nvidia.com/rdma-vf"])
@@ -208,7 +438,8 @@ def test_a_network_card_with_nvidias_prefix_is_not_a_gpu(name: str) -> None:
 def test_a_mig_name_becomes_the_profile_that_the_driver_publishes(name: str, profile: str) -> None:
     found = answered(name)
     assert found is not None
-    assert found[2] == [f'device.attributes["gpu.nvidia.com"].profile == "{profile}"']
+    (cel,) = found[2]
+    assert cel.endswith(f'device.attributes["gpu.nvidia.com"].profile == "{profile}"')
 
 
 # What a label's value says
@@ -258,6 +489,61 @@ def test_a_mig_name_becomes_the_profile_that_the_driver_publishes(name: str, pro
 )
 def test_an_exact_label_becomes_a_selector(key: str, value: str, cel: str) -> None:
     assert said(key, value) == ("exact", cel, "")
+
+
+AMD = 'device.attributes["gpu.amd.com"]'
+AMD_MEMORY = 'device.capacity["gpu.amd.com"].memory.asInteger()'
+INTEL = 'device.attributes["gpu.intel.com"]'
+REBELLIONS = 'device.attributes["npu.rebellions.ai"]'
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "cel"),
+    [
+        (
+            "amd.com/gpu.product-name",
+            "AMD_Instinct_MI300X_OAM",
+            f'{AMD}.productName == "AMD_Instinct_MI300X_OAM"',
+        ),
+        ("amd.com/gpu.device-id", "74a1", f'{AMD}.deviceID == "0x74a1"'),
+        ("amd.com/gpu.vram", "192G", f"({AMD_MEMORY} / 1048576 + 512) / 1024 == 192"),
+        ("gpu.intel.com/product", "Flex_170", f'{INTEL}.model == "Flex 170"'),
+        ("rebellions.ai/npu.product", "RBLN-CA22", f'{REBELLIONS}.productName == "RBLN-CA22"'),
+        ("intel.feature.node.kubernetes.io/gaudi", "true", ""),
+    ],
+)
+def test_a_label_of_another_vendor_becomes_a_selector(key: str, value: str, cel: str) -> None:
+    assert said(key, value) == ("exact", cel, "")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "maps"),
+    [
+        ("amd.com/gpu.vram", "192Gi", "none"),
+        ("amd.com/gpu.product-name", "AMD_Radeon_Graphics", "approx"),
+        ("gpu.intel.com/product", "Arc_A770", "none"),
+        ("gpu.intel.com/family", "Flex_Series", "approx"),
+        ("rebellions.ai/npu.family", "ATOM", "approx"),
+        ("cloud.google.com/gke-tpu-accelerator", "tpu7x", "none"),
+        ("machine.cluster.vke.volcengine.com/gpu-name", "Tesla-A100-80G", "none"),
+    ],
+)
+def test_a_value_that_is_not_the_drivers_is_never_exact(key: str, value: str, maps: str) -> None:
+    assert said(key, value)[0] == maps
+
+
+@pytest.mark.parametrize("key", ["gpu.nvidia.com/vram", "karpenter.k8s.aws/instance-gpu-memory"])
+def test_a_nominal_size_is_no_bound_on_what_devices_report(key: str) -> None:
+    """An H100 of 80 GB has 79.6 GiB: a bound of 80 GiB would exclude every one of them."""
+    for _, label in ruleset.label(RULES, key):
+        assert label.values == ()
+        assert not label.number
+
+
+def test_a_key_with_two_meanings_says_both() -> None:
+    whys = [label.why for _, label in ruleset.label(RULES, "accelerator")]
+    assert len(whys) == 2
+    assert all("nvidia" in why and "huawei-Ascend910" in why for why in whys)
 
 
 def test_a_product_of_the_single_strategy_asks_for_the_mig_class() -> None:
@@ -560,6 +846,7 @@ def resource_of(text: str) -> str:
         (MINIMAL.replace("[acme/driver@1f2e3d4c]", '[" "]'), "no source is given"),
         (MINIMAL.replace("maps: exact", "maps: approx"), "there is no why"),
         (MINIMAL.replace("noun: npu", 'noun: ""'), "no noun"),
+        (MINIMAL.replace("maps: exact", "maps: exact\n      allocation_mode: All"), "is All"),
         (
             MINIMAL.replace("device_class: npu.", "device_class: other."),
             "no rule has a class other.acme.example",

@@ -183,6 +183,97 @@ def test_a_label_value_selects_the_devices_it_stands_for(
     assert devices == [{"selected": each} for each in selects]
 
 
+def device(attributes: Mapping[str, str | int | bool], **capacity: str) -> dict[str, Any]:
+    kinds: dict[type, str] = {str: "string", int: "int", bool: "bool"}
+    return {
+        "attributes": {name: {kinds[type(value)]: value} for name, value in attributes.items()},
+        "capacity": {name: {"value": value} for name, value in capacity.items()},
+    }
+
+
+MI300X = device(
+    {
+        "productName": "AMD_Instinct_MI300X_OAM",
+        "deviceID": "0x74a1",
+        "partitionProfile": "spx_nps1",
+    },
+    memory="196592Mi",
+    computeUnits="304",
+)
+CPX_FOUND = device({"partitionProfile": "cpx_nps4"}, memory="24574Mi")
+CPX_MADE = device({"computePartition": "cpx", "memoryPartition": "nps4"}, partitions="8")
+FLEX = device({"model": "Flex 170", "family": "Data Center Flex", "driver": "i915"})
+ARC = device({"model": "B580", "family": "Arc B-Series", "driver": "xe"})
+CRYPTO, ZIP = device({"services": "sym;asym"}), device({"services": "dc"})
+NEURON = device({"resourceType": "neuron_device", "instanceType": "trn2.48xlarge"})
+NEURONS = device({"resourceType": "neuron_node", "instanceType": "trn2.48xlarge"})
+ATOM, REBEL = device({"productName": "RBLN-CA22"}), device({"productName": "RBLN-CR03"})
+PF, VF = device({"isPf": True}), device({"isPf": False})
+
+
+@pytest.mark.parametrize("minor", MINORS)
+@pytest.mark.parametrize(
+    ("key", "value", "devices", "selects"),
+    [
+        ("amd.com/gpu.product-name", "AMD_Instinct_MI300X_OAM", [MI300X, CPX_MADE], [True, False]),
+        ("amd.com/gpu.device-id", "74a1", [MI300X, CPX_FOUND], [True, False]),
+        ("amd.com/gpu.vram", "192G", [MI300X, CPX_FOUND, CPX_MADE], [True, False, False]),
+        ("amd.com/gpu.vram", "24G", [MI300X, CPX_FOUND, CPX_MADE], [False, True, False]),
+        ("amd.com/gpu.cu-count", "304", [MI300X, CPX_FOUND], [True, False]),
+        (
+            "amd.com/gpu.compute-memory-partition",
+            "cpx_nps4",
+            [MI300X, CPX_FOUND, CPX_MADE],
+            [False, True, True],
+        ),
+        ("gpu.intel.com/product", "Flex_170", [FLEX, ARC], [True, False]),
+        ("rebellions.ai/npu.product", "RBLN-CA22", [ATOM, REBEL], [True, False]),
+    ],
+)
+def test_a_label_of_another_vendor_selects_the_devices_it_stands_for(
+    oracle: Oracle,
+    minor: str,
+    key: str,
+    value: str,
+    devices: list[dict[str, Any]],
+    selects: list[bool],
+) -> None:
+    """As those drivers publish them, with memory in MiB, underscores and 0x."""
+    [(rule, label)] = ruleset.label(RULES, key)
+    found = ruleset.label_value(label, value)
+    assert found is not None
+    form, groups = found
+    cel = behind(label.guard, ruleset.expression(form.cel, groups, form.groups))
+    assert asked(oracle, minor, rule, cel, *devices) == [{"selected": each} for each in selects]
+
+
+@pytest.mark.parametrize("minor", MINORS)
+@pytest.mark.parametrize(
+    ("name", "devices", "selects"),
+    [
+        ("amd.com/spx_nps1", [MI300X, CPX_FOUND, CPX_MADE], [True, False, False]),
+        ("amd.com/cpx_nps4", [MI300X, CPX_FOUND, CPX_MADE], [False, True, True]),
+        ("gpu.intel.com/i915", [FLEX, ARC], [True, False]),
+        ("gpu.intel.com/xe", [FLEX, ARC], [False, True]),
+        ("qat.intel.com/cy", [CRYPTO, ZIP], [True, False]),
+        ("qat.intel.com/dc", [CRYPTO, ZIP], [False, True]),
+        ("aws.amazon.com/neuron", [NEURON, NEURONS], [True, False]),
+        ("rebellions.ai/ATOM", [ATOM, REBEL], [True, False]),
+        ("rebellions.ai/REBEL", [ATOM, REBEL], [False, True]),
+        ("ibm.com/spyre_pf", [PF, VF], [True, False]),
+    ],
+)
+def test_a_resource_selects_the_devices_it_stands_for(
+    oracle: Oracle, minor: str, name: str, devices: list[dict[str, Any]], selects: list[bool]
+) -> None:
+    match = ruleset.resource(RULES, name)
+    assert match is not None
+    [template] = match.resource.selectors
+    cel = ruleset.expression(template, match.groups, match.resource.groups)
+    answers = asked(oracle, minor, match.rule, cel, *devices)
+    assert answers == [{"selected": each} for each in selects]
+
+
 @pytest.mark.parametrize("minor", MINORS)
 def test_the_classes_of_the_gpu_driver_tell_its_devices_apart(oracle: Oracle, minor: str) -> None:
     selected = {}

@@ -13,7 +13,7 @@ import typer
 import typer.core
 
 from migrate import __version__
-from migrate.cli import apply, plan, report, rollback, rules, scan
+from migrate.cli import apply, plan, report, rollback, rules, scan, upgrade
 from migrate.errors import MigrateError
 
 
@@ -41,6 +41,7 @@ app = typer.Typer(
 )
 app.command()(scan.scan)
 app.command()(plan.plan)
+app.command()(upgrade.upgrade)
 app.command()(report.report)
 app.command()(apply.apply)
 app.command()(rollback.rollback)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from migrate.cli import reading, screen
-from migrate.cli.plan import Format
+from migrate.cli.planned import Format
 from migrate.errors import PlanError
 
 

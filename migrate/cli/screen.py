@@ -68,7 +68,7 @@ def _record(change: Mapping[str, Any]) -> str:
         "; ".join(change["after"]) or "-",
         change["strategy"] or "-",
         change["safety"],
-        "; ".join(change["notes"]) or change["why"],
+        "; ".join(_said(change)) or change["why"],
     )
     return "\t".join(map(printable, said))
 
@@ -152,7 +152,7 @@ def _table(console: Console, changes: Sequence[Mapping[str, Any]]) -> None:
                 _line(console, ("", title, Text(cell)), (2, 5, console.width - 13))
         else:
             _line(console, ("", *map(Text, row[:4]), safety), (0, *widths))
-        notes = change["notes"] or ([change["why"]] if change["safety"] == "manual" else [])
+        notes = _said(change)
         place = report.place(change)
         for said in [place, *notes] if place else notes:
             cells = ("", Text("└─", style="dim"), Text(printable(said), style="dim"))
@@ -170,6 +170,12 @@ def _row(change: Mapping[str, Any]) -> Row:
         printable(change["strategy"]) or ("edit" if change["edits"] else "–"),
         printable(change["safety"]),
     )
+
+
+def _said(change: Mapping[str, Any]) -> list[str]:
+    """What is to be known of a change; of one that is left to a person, the reason first."""
+    why = [change["why"]] if change["safety"] == "manual" else []
+    return [*why, *change["notes"]]
 
 
 def _shortened(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from migrate import kube
@@ -18,24 +18,28 @@ _VERSIONS: Final = re.compile(
 _DRIVER: Final = re.compile(
     r"device\.(?:driver\s*==\s*|(?:attributes|capacity)\[)[\"']([^\"'/]+\.[^\"'/]+)[\"']"
 )
+_BY_VERSION: Final = frozenset({mistakes.BOTH, mistakes.EXACTLY, mistakes.NO_EXACTLY})
 _HOLE: Final = "<driver>"
 
 
 def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> Iterator[Finding]:
     """One finding for every older version and every mistake."""
     body = manifest.body
-    if not isinstance(body, Mapping | list):
+    if not isinstance(body, dict | list):
         return
     objects = tuple(mistakes.objects(body, iter(entries)))
     versions = _version_attributes(rules) if objects else frozenset()
     for where, value in objects:
         kind, found = str(value["kind"]), upgrade.version(str(value["apiVersion"]))
-        if upgrade.is_old(kind, found):
+        wrong = tuple(mistakes.of_object(value, where, versions))
+        if manifest.origin.via == "template" and any(m.name == mistakes.BOTH for m in wrong):
+            # Both branches of a template stand in one object: it chooses by version itself.
+            wrong = tuple(m for m in wrong if m.name not in _BY_VERSION)
+        elif upgrade.is_old(kind, found):
             yield _finding(manifest, (*where, "apiVersion"), f"{kind}@{found}")
-        for mistake in mistakes.of_object(value, where, versions):
-            yield _told(manifest, mistake, rules)
+        yield from (_told(manifest, mistake, rules) for mistake in wrong)
     if manifest.kind == "Namespace" and not manifest.group:
-        yield from (_told(manifest, m, rules) for m in mistakes.of_namespace(body))
+        yield from (_told(manifest, m, rules) for m in mistakes.of_namespace(manifest.body))
     if any(field[-1] in {"resourceClaims", "claims", "devices"} for field, _ in entries):
         inside = tuple(where for where, _ in objects)
         for mistake in _elsewhere(manifest, entries, inside, versions):

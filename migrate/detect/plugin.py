@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from migrate import kube, yamltext
@@ -23,6 +23,7 @@ from migrate.model import (
 from migrate.read import ruleset
 
 _ARGUMENT: Final = re.compile(r"^--?(?P<key>[A-Za-z-]+)(?:=(?P<value>.*))?$")
+_LONGEST: Final = 1000
 _NAMELESS: Final = "device plugin"
 """What a plugin is called that no rule knows."""
 
@@ -106,13 +107,15 @@ def _of_keys(
     for rule, part in parts:
         if not part.keys or part.keys[0] not in (field[-1], *_lines(value)):
             continue
-        bodies = [at(manifest.body, field[:-1])]
+        bodies = []
         if isinstance(value, str):
             parsed = _parsed(value)
             bodies = parsed if isinstance(parsed, list) else []
+        elif not manifest.kind and "properties" not in field:
+            bodies = [at(manifest.body, field[:-1])]
         for body in bodies:
             known = isinstance(body, dict) and all(key in body for key in part.keys)
-            if known and not (part.off and _is_off(part, body, ())):
+            if known and not (part.disabled_by and _is_off(part, body, ())):
                 held = body[part.keys[0]]
                 counted = len(part.keys) == 1 and isinstance(held, dict)
                 said = ", ".join(map(str, held)) if counted else ""
@@ -136,9 +139,9 @@ def _of_pod(
     """The part that a pod of this object is: by its image, or by the kubelet's folder it mounts."""
     for pod in kube.podspecs(manifest.body):
         for container in pod.containers:
-            image = container.body.get("image")
-            for rule, part in parts if isinstance(image, str) else ():
-                if any(re.fullmatch(pattern, str(image)) for pattern in part.images):
+            said = _said(container.body)
+            for rule, part in parts if said else ():
+                if any(re.fullmatch(pattern, text) for pattern in part.images for text in said):
                     return (*container.field, "image"), rule.name, part.name, ""
         volumes = pod.body.get("volumes")
         for i, volume in enumerate(volumes if isinstance(volumes, list) else ()):
@@ -147,6 +150,16 @@ def _of_pod(
                 field = (*pod.field, "volumes", i, "hostPath", "path")
                 return field, _rule_of(pod, rules, shared), _NAMELESS, ""
     return None
+
+
+def _said(container: Mapping[str, Any]) -> tuple[str, ...]:
+    """A container's image, and the same with its command behind it."""
+    image, command = container.get("image"), container.get("command")
+    if not isinstance(image, str):
+        return ()
+    words = command if isinstance(command, list) else []
+    both = " ".join([image, *map(as_text, words)])
+    return tuple(text for text in dict.fromkeys((image, both)) if len(text) <= _LONGEST)
 
 
 def _rule_of(pod: kube.PodSpec, rules: tuple[Rule, ...], shared: list[Finding]) -> str:
@@ -167,8 +180,8 @@ def _rule_of(pod: kube.PodSpec, rules: tuple[Rule, ...], shared: list[Finding]) 
 
 def _is_off(part: Part, body: Any, root: Field) -> bool:
     """Whether everything that switches the part off is set so."""
-    return bool(part.off) and all(
-        at(body, (*root, *key.split("."))) == value for key, value in part.off.items()
+    return bool(part.disabled_by) and all(
+        at(body, (*root, *key.split("."))) == value for key, value in part.disabled_by.items()
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from migrate.model import Entries, Field, Finding, Manifest, Marker, Resource, Rule
+from migrate.model import Entries, Field, Finding, Manifest, Marker, Rule
 from migrate.read import ruleset
 
 POLICY: Final = "policy"
@@ -16,14 +16,19 @@ POLICY: Final = "policy"
 
 _UNSAFE: Final = re.compile(r"[^a-zA-Z0-9_]")
 """What Prometheus puts `_` for. Source: kube-state-metrics internal/store/utils.go."""
-_LITERAL: Final = re.compile(r"(?:\\\W|[^\\.^$*+?{}\[\]|()])+(?![*?{])")
+_PIECE: Final = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.|\{[0-9,]*\}|\(\?P<\w+>|[/-]", re.DOTALL)
+_DOMAIN: Final = re.compile(r"((?:\\\.|[\w.-])+)/")
 _ASKED: Final = re.compile(r"\bresource\s*[=!]~?\s*\\*[\"'](?P<names>[^\"'\\]{1,2000})")
 _METRIC: Final = re.compile(r"(?P<metric>[a-zA-Z_:][a-zA-Z0-9_:]{0,200})\s*\{[^{}]{0,2000}\Z")
 _BY_POD: Final = re.compile(
     r"\b(?:exported_)?(?:pod|container|namespace)(?:_name)?\s*[=!]~?\s*\\*[\"']"
     r"|\b(?:by|on)\s*\([^()]*\b(?:exported_)?pod\b"
 )
-_NAME: Final = re.compile(r"[A-Za-z0-9.-]{1,253}/[A-Za-z0-9._-]{1,63}")
+_QUOTE: Final = re.compile(r"(?<!\\)\"")
+_NAME: Final = re.compile(
+    r"(?P<domain>[A-Za-z0-9.-]{1,253})(?:/|~1)(?P<name>[A-Za-z0-9._-]{1,63})(?![A-Za-z0-9._~-])"
+)
+"""A resource's name, as it stands in JSON Pointers too."""
 _NEVER: Final = "(?!)"
 _LOOK_BACK: Final = 2300
 
@@ -34,6 +39,8 @@ def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> I
     known = _known(rules)
     for field, value in entries:
         key = field[-1]
+        if look is _in_policy and (field[0] != "spec" or key == "message"):
+            continue
         texts = [value] if isinstance(value, str) else []
         if look is _in_policy and isinstance(key, str):
             texts.append(key)
@@ -80,13 +87,13 @@ class _Seen:
 class _Known:
     """What the rules' resources are called in metrics, and the metrics of the vendors' exporters.
 
-    Shape: `names` finds a resource in a text, whose beginning is in `beginnings` or which is in
-    `exact`; `metrics` finds a metric.
+    Shape: `names` finds what may be a resource in a text, by its domain; it is one if `exact`
+    has it or one of `patterns` matches it; `metrics` finds a metric.
     """
 
     rules: tuple[Rule, ...]
     exact: Mapping[str, str]
-    beginnings: Sequence[tuple[str, str]]
+    patterns: Sequence[tuple[re.Pattern[str], str]]
     names: re.Pattern[str]
     metrics: re.Pattern[str]
     markers: Sequence[tuple[Rule, Marker]]
@@ -101,37 +108,45 @@ def _known(rules: tuple[Rule, ...]) -> _Known:
         if known.rules is rules:
             return known
     exact: dict[str, str] = {}
-    beginnings: list[tuple[str, str]] = []
+    patterns: list[tuple[str, str]] = []
+    domains: set[str] = set()
     for rule in rules:
         for resource in rule.container.resources if rule.container else ():
-            literal = _literal(resource)
-            if "." not in literal.partition("/")[0] or "/" not in literal:
+            found = _DOMAIN.match(resource.name or resource.pattern)
+            if found is None or "." not in found[1]:
+                # Of a domain without a dot nothing is left by which it could be told from words.
                 continue
+            domains.add(_UNSAFE.sub("_", found[0].replace("\\", "")))
             if resource.name:
-                exact[_UNSAFE.sub("_", literal)] = rule.name
+                exact[_UNSAFE.sub("_", resource.name)] = rule.name
             else:
-                beginnings.append((_UNSAFE.sub("_", literal), rule.name))
+                patterns.append((resource.pattern, rule.name))
     markers = [(rule, m) for rule in rules if rule.telemetry for m in rule.telemetry.metrics]
-    literals = sorted({*exact, *(begin for begin, _ in beginnings)}, key=len, reverse=True)
-    patterns = [re.escape(m.name) if m.name else m.pattern for _, m in markers]
+    metrics = [re.escape(m.name) if m.name else m.pattern for _, m in markers]
+    patterns.sort(key=lambda pair: len(pair[0]), reverse=True)
     known = _Known(
         rules,
         exact,
-        sorted(beginnings, key=lambda pair: len(pair[0]), reverse=True),
-        re.compile(rf"(?<![\w:])(?:{'|'.join(map(re.escape, literals)) or _NEVER})\w*", re.ASCII),
-        re.compile(rf"(?<![\w:])(?:{'|'.join(patterns) or _NEVER})(?![\w:])", re.ASCII),
+        [(re.compile(_sanitised(pattern), re.ASCII), name) for pattern, name in patterns],
+        re.compile(rf"(?<![\w:])(?:{'|'.join(sorted(domains)) or _NEVER})\w{{1,63}}", re.ASCII),
+        re.compile(rf"(?<![\w:])(?:{'|'.join(metrics) or _NEVER})(?![\w:])", re.ASCII),
         markers,
     )
     _made.appendleft(known)
     return known
 
 
-def _literal(resource: Resource) -> str:
-    """The name, or the text that every name of the pattern begins with."""
-    if resource.name:
-        return resource.name
-    found = _LITERAL.match(resource.pattern)
-    return found[0].replace("\\", "") if found and "|" not in resource.pattern else ""
+def _sanitised(pattern: str) -> str:
+    """The pattern of a resource's name, for the name as metrics write it."""
+    return _PIECE.sub(_piece, pattern)
+
+
+def _piece(found: re.Match[str]) -> str:
+    text = found[0]
+    if text.startswith("["):
+        return text if text.startswith("[^") else f"[_{text[1:]}"
+    is_kept = text[0] in "{(" or (text[0] == "\\" and text[1].isalnum())
+    return text if is_kept else "_"
 
 
 def _in_query(text: str, known: _Known) -> Iterator[_Seen]:
@@ -142,16 +157,16 @@ def _in_query(text: str, known: _Known) -> Iterator[_Seen]:
             yield _Seen(found[0], _metric(text, found.start()), rule)
     for found in _ASKED.finditer(text) if "/" in text else ():
         for name in found["names"].split("|"):
-            match = ruleset.resource(known.rules, name)
+            match = ruleset.resource(known.rules, name.removeprefix("requests."))
             if match:
                 yield _Seen(name, _metric(text, found.start()), match.rule.name)
 
 
 def _rule(name: str, known: _Known) -> str:
-    """The rule of a name as metrics write it, "" where only its beginning is known."""
+    """The rule of a name as metrics write it, "" where only its domain is known."""
     if name in known.exact:
         return known.exact[name]
-    return next((rule for begin, rule in known.beginnings if name.startswith(begin)), "")
+    return next((rule for pattern, rule in known.patterns if pattern.fullmatch(name)), "")
 
 
 def _metric(text: str, place: int) -> str:
@@ -166,18 +181,28 @@ def _exported(manifest: Manifest, field: Field, text: str, known: _Known) -> Ite
         field[-2:] == ("metric", "name") or field[-1] == "metricName"
     )
     for found in known.metrics.finditer(text):
-        if not is_scaled and not _BY_POD.search(text):
-            return
+        if not is_scaled and not _BY_POD.search(_query(text, found.start())):
+            continue
         for rule, marker in known.markers:
             if found[0] == marker.name or re.fullmatch(marker.pattern, found[0], re.ASCII):
                 yield _Seen(found[0], "", rule.name, marker.why)
                 break
 
 
+def _query(text: str, place: int) -> str:
+    """The query around this place: of a whole dashboard, the one string."""
+    if not text.lstrip().startswith(("{", "[")):
+        return text
+    before = [found.end() for found in _QUOTE.finditer(text, max(0, place - _LOOK_BACK), place)]
+    behind = _QUOTE.search(text, place)
+    start = before[-1] if before else max(0, place - _LOOK_BACK)
+    return text[start : behind.start() if behind else place + _LOOK_BACK]
+
+
 def _in_policy(text: str, known: _Known) -> Iterator[_Seen]:
     """Resources that a policy names, also inside its expressions and JSON Pointers."""
-    for found in _NAME.finditer(text.replace("~1", "/")) if "/" in text or "~1" in text else ():
-        name = found[0].rpartition("/limits/")[2]
+    for found in _NAME.finditer(text) if "/" in text or "~1" in text else ():
+        name = f"{found['domain']}/{found['name']}"
         match = ruleset.resource(known.rules, name)
         if match:
             yield _Seen(name, POLICY, match.rule.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -145,7 +144,7 @@ def files(
 
 
 def _json(body: Any) -> bytes:
-    return (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode()
+    return listing.as_json(body).encode()
 
 
 def _flat(path: str) -> str:
@@ -180,19 +179,21 @@ def _patches(phase: Phase) -> dict[str, bytes]:
         name = f"{stem}.json"
         while f"patches/{name}" in made:
             name, number = f"{stem}-{number}.json", number + 1
-        made[f"patches/{name}"] = patches.text(
-            patches.operations(change.manifest.body, change.edits)
-        )
+        operations = patches.operations(change.manifest.body, change.edits)
         if change.manifest.origin.via == "stream":
-            rendered.append((name, change))
+            rendered.append((f"patches/{name}", change))
+        else:
+            operations = patches.as_served(operations)
+        made[f"patches/{name}"] = patches.text(operations)
     if rendered:
         objects = creations([change for _, change in rendered])
         listed = [
-            f"../new/{_object_name(c.kind, c.namespace, c.name)}"
+            f"new/{_object_name(c.kind, c.namespace, c.name)}"
             for c in objects
             if not c.is_cluster_scoped
         ]
-        made["patches/kustomization.yaml"] = yamltext.dump(
+        # Kustomize reads nothing above a kustomization: it stands over patches and new objects.
+        made["kustomization.yaml"] = yamltext.dump(
             patches.kustomization(rendered, listed)
         ).encode()
     return made
@@ -232,6 +233,6 @@ def record(plan: Plan, rules: Iterable[Rule]) -> dict[str, Any]:
             {"resource": f.resource, "setting": f.quantity, "becomes": f.note}
             for c in changes
             for f in c.findings
-            if f.usage == "plugin"
+            if f.usage == "plugin" and f.note
         ],
     }

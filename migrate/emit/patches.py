@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from migrate import yamltext
+from migrate.emit import listing
 from migrate.errors import PlanError
 from migrate.model import Change, Edit, Manifest
 
@@ -23,6 +23,26 @@ def operations(body: Any, edits: Iterable[Edit]) -> list[dict[str, Any]]:
     if jsonpatch.apply_patch(body, made) != after:
         raise PlanError("a JSON Patch does not give the object that was meant")
     return made
+
+
+def as_served(made: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The operations for an object in a cluster, where every amount that they test is text.
+
+    Source: apimachinery `resource.Quantity`: a manifest may say 1, an API server says "1".
+    """
+    return [
+        {**operation, "value": _as_served(operation["value"], tuple(operation["path"].split("/")))}
+        if operation["op"] == "test"
+        else dict(operation)
+        for operation in made
+    ]
+
+
+def _as_served(value: Any, path: tuple[str, ...]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_served(item, (*path, str(key))) for key, item in value.items()}
+    is_amount = isinstance(value, int) and path[-2:-1] in {("limits",), ("requests",)}
+    return str(value) if is_amount else value
 
 
 def _between(old: Any, new: Any, path: str) -> Iterable[dict[str, Any]]:
@@ -113,4 +133,4 @@ def _target(manifest: Manifest) -> dict[str, str]:
 
 def text(made: list[dict[str, Any]]) -> bytes:
     """The operations as a JSON Patch file."""
-    return (json.dumps(made, indent=2, ensure_ascii=False) + "\n").encode()
+    return listing.as_json(made).encode()

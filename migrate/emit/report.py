@@ -137,6 +137,8 @@ def _left(plan: Document) -> list[str]:
         rows += [
             f"  - {code(place(c))} {cell(c['object'])}: {cells(c['before'], '; ')}" for c in group
         ]
+        notes = dict.fromkeys(note for c in group for note in c["notes"])
+        rows += [f"  - {cell(note)}" for note in notes]
     return [*rows, ""]
 
 
@@ -172,8 +174,8 @@ def phase(told: Mapping[str, Any]) -> str:
     if _rendered(told):
         rows.append(
             "## Patch what is rendered\n\n"
-            "`patches/` holds a JSON Patch per object, and a Kustomize Component that applies them "
-            "to the rendered text and adds the new objects (`components: [3-claim/patches]`); "
+            "`patches/` holds a JSON Patch per object; this folder is a Kustomize Component that "
+            "applies them to the rendered text and adds the new objects (`components: [3-claim]`); "
             "`diff/rendered.diff` shows what comes out.\n"
             "The change itself belongs in the source: the chart's values, templates, the overlay.\n"
         )

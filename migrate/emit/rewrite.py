@@ -63,6 +63,7 @@ class _Work:
 
     edits: list[tuple[int, Field, Edit]] = field(default_factory=list)
     blocks: list[tuple[int, str]] = field(default_factory=list)
+    ahead: list[int] = field(default_factory=list)
     says: list[str] = field(default_factory=list)
     listed: list[str] = field(default_factory=list)
     creates: int = 0
@@ -78,6 +79,12 @@ class _Tree:
     kustomizations: Mapping[str, File]
     listed: Mapping[str, tuple[str, ...]]
     patches: frozenset[str]
+    inserted: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Per file, the documents as first read ahead of which earlier phases put new ones."""
+
+    def document(self, path: str, number: int) -> int:
+        """Where a document of a file as first read stands by now."""
+        return number + sum(ahead <= number for ahead in self.inserted.get(path, ()))
 
     def renamed(self, path: str) -> str:
         """The kustomization above `path` that renames what it lists, "" where none does."""
@@ -135,25 +142,63 @@ def rewritten(
     """
     made: list[Rewrite] = []
     phases: list[Phase] = []
+    lost: set[int] = set()
     for phase in plan.phases:
         by_file: dict[str, list[Change]] = {}
+        refused = {id(c): _WITHOUT for c in phase.changes if c.edits and _hangs(c, lost)}
         for change in phase.changes:
-            if change.edits and change.manifest is not None:
+            if change.edits and change.manifest is not None and id(change) not in refused:
                 by_file.setdefault(change.manifest.origin.path, []).append(change)
-        refused: dict[int, str] = {}
         works: dict[str, _Work] = {}
         for path, changes in by_file.items():
             refused |= _refused(path, changes, tree)
             good = [change for change in changes if id(change) not in refused]
             if good:
                 _plan_file(path, good, tree, works)
-        made += [_made(phase.name, path, work, tree) for path, work in works.items()]
+        new = [_made(phase.name, path, work, tree) for path, work in works.items()]
+        made += new
+        lost |= {id(f) for c in phase.changes if id(c) in refused for f in c.findings}
         settled = tuple(_settled(change, refused.get(id(change))) for change in phase.changes)
         phases.append(replace(phase, changes=settled))
+        if any(c.edits for later in plan.phases[len(phases) :] for c in later.changes):
+            tree = _rewritten_tree(tree, new, works)
     done = with_creations(replace(plan, phases=tuple(phases)))
     if cluster_objects:
         made += _cluster_objects(done, cluster_objects, tree)
     return done, tuple(sorted(made, key=lambda rewrite: (rewrite.phase, rewrite.path)))
+
+
+_WITHOUT: Final = "what an earlier phase was to write first could not be written"
+
+
+def _hangs(change: Change, lost: set[int]) -> bool:
+    """Whether a change ends what an earlier phase began, and could not."""
+    return any(id(finding) in lost for finding in change.findings)
+
+
+def _rewritten_tree(tree: _Tree, rewrites: Iterable[Rewrite], works: Mapping[str, _Work]) -> _Tree:
+    """The tree as it stands after a phase, from which the next one goes on."""
+    files, kustomizations = dict(tree.files), dict(tree.kustomizations)
+    inserted = dict(tree.inserted)
+    for rewrite in rewrites:
+        path, text = rewrite.path, yamltext.parse(rewrite.after)
+        if path in kustomizations:
+            kustomizations[path] = _reread(kustomizations[path], rewrite.after, text)
+        if path in files:
+            files[path] = _reread(files[path], rewrite.after, text)
+        elif path not in kustomizations:
+            files[path] = File(path, rewrite.after, text, template=False, manifests=())
+        ahead = works[path].ahead
+        inserted[path] = (*inserted.get(path, ()), *ahead)
+    return replace(tree, files=files, kustomizations=kustomizations, inserted=inserted)
+
+
+def _reread(file: File, data: bytes, text: yamltext.Text) -> File:
+    """The file with new bytes; only of a kustomization, which is one object, is the object new."""
+    manifests = file.manifests
+    if len(manifests) == 1 and len(text.documents) == 1 and not manifests[0].origin.within:
+        manifests = (replace(manifests[0], body=text.documents[0].value()),)
+    return replace(file, data=data, text=text, manifests=manifests)
 
 
 def _settled(change: Change, refused: str | None) -> Change:
@@ -217,7 +262,8 @@ def _plan_file(path: str, changes: Sequence[Change], tree: _Tree, works: dict[st
         if change.manifest is None:
             continue
         origin = change.manifest.origin
-        work.edits += [(origin.document, origin.within, edit) for edit in change.edits]
+        document = tree.document(path, origin.document)
+        work.edits += [(document, origin.within, edit) for edit in change.edits]
         work.says.append(says(change))
         work.is_written = origin.via != "stream"
         for creation in change.creates:
@@ -229,7 +275,8 @@ def _plan_file(path: str, changes: Sequence[Change], tree: _Tree, works: dict[st
                 apart.append(creation)
             else:
                 block = yamltext.dump(creation.body, creation.comments)
-                work.blocks.append((origin.document, block))
+                work.blocks.append((document, block))
+                work.ahead.append(origin.document)
                 work.creates += 1
     if apart and work.is_written:
         _plan_sibling(file, apart, tree, works)

@@ -25,16 +25,27 @@ def hunks(before: bytes, splices: Sequence[tuple[int, int, bytes]]) -> tuple[Hun
     lines = _lines(before)
     starts = _starts(lines)
     found: list[Hunk] = []
-    for group in _grouped(splices, starts):
-        first, last = _line_of(starts, group[0][0]), _line_of(starts, group[-1][1], is_end=True)
-        text = bytearray()
-        at = starts[first]
-        for start, end, new in group:
-            text += before[at:start] + new
-            at = end
-        text += before[at : starts[last]]
-        found.append(_trimmed(Hunk(first, last, tuple(_lines(bytes(text)))), lines))
+    first, at, text = 0, -1, bytearray()
+    for start, end, new in sorted(splices, key=lambda s: (s[0], s[1])):
+        line = _line_of(starts, lines, start)
+        if at < 0 or line > _line_behind(starts, at, text):
+            if at >= 0:
+                found.append(_hunk(before, lines, starts, first, at, text))
+            first, at, text = line, starts[line], bytearray()
+        text += before[at:start] + new
+        at = end
+    if at >= 0:
+        found.append(_hunk(before, lines, starts, first, at, text))
     return tuple(h for h in found if h.new or h.start != h.end)
+
+
+def _hunk(
+    before: bytes, lines: Sequence[bytes], starts: list[int], first: int, at: int, text: bytearray
+) -> Hunk:
+    """The hunk of new text for the bytes from a line to `at`, to the end of a line."""
+    last = _line_behind(starts, at, text)
+    whole = bytes(text) + before[at : starts[last]]
+    return _trimmed(Hunk(first, last, tuple(_lines(whole))), lines)
 
 
 def _lines(data: bytes) -> list[bytes]:
@@ -51,27 +62,18 @@ def _starts(lines: Sequence[bytes]) -> list[int]:
     return starts
 
 
-def _line_of(starts: list[int], offset: int, *, is_end: bool = False) -> int:
-    """The line an offset stands in; as an end, the first line that begins at or after it."""
-    if is_end:
-        return min(bisect.bisect_left(starts, offset), len(starts) - 1)
-    return min(max(bisect.bisect_right(starts, offset) - 1, 0), max(len(starts) - 1, 0))
+def _line_of(starts: list[int], lines: Sequence[bytes], offset: int) -> int:
+    """The line that a change at this offset touches; the end of a text may lie in its last line."""
+    line = bisect.bisect_right(starts, offset) - 1
+    is_open = line == len(lines) and line > 0 and not lines[-1].endswith(b"\n")
+    return line - 1 if is_open else line
 
 
-def _grouped(
-    splices: Sequence[tuple[int, int, bytes]], starts: list[int]
-) -> list[list[tuple[int, int, bytes]]]:
-    """Splices whose lines touch, together."""
-    groups: list[list[tuple[int, int, bytes]]] = []
-    reach = -1
-    for splice in sorted(splices, key=lambda s: (s[0], s[1])):
-        first = _line_of(starts, splice[0])
-        if groups and first <= reach:
-            groups[-1].append(splice)
-        else:
-            groups.append([splice])
-        reach = max(reach, _line_of(starts, splice[1], is_end=True))
-    return groups
+def _line_behind(starts: list[int], at: int, text: bytearray) -> int:
+    """The first line that stays: text whose last line has no end runs on into the next one."""
+    line = bisect.bisect_left(starts, at)
+    runs_on = bool(text) and not text.endswith(b"\n")
+    return min(line + 1, len(starts) - 1) if runs_on and starts[line] == at else line
 
 
 def _trimmed(hunk: Hunk, lines: Sequence[bytes]) -> Hunk:

@@ -71,10 +71,9 @@ _WHY: Final = {
         "fewer, or split the work into several pods"
     ),
     ADMIN: (
-        "security: adminAccess hands out every device it names, also those that others use, with "
-        "no quota of devices left to hold it; it is for monitoring agents, in namespaces with the "
-        f'label {LABEL}: "true" ({OLD_LABEL} in 1.33). To share a device, let pods name one '
-        "ResourceClaim (resourceClaimName)"
+        "security: adminAccess gives devices that others already use; it is for monitoring agents, "
+        f'and for namespaces with the label {LABEL}: "true" (in 1.33 {OLD_LABEL}). To share a '
+        "device, let pods name one ResourceClaim (resourceClaimName) instead"
     ),
     CONSTRAINT: (
         "a constraint compares the devices of one claim (matchAttribute, distinctAttribute) and "
@@ -120,7 +119,7 @@ class Mistake:
 
 
 def objects(body: Any, below: Iterator[tuple[Field, Any]]) -> Iterator[tuple[Field, Any]]:
-    """The objects of `resource.k8s.io` at any depth, with their field; `below` are body's fields."""
+    """The objects of `resource.k8s.io` at any depth, with their field; `below`: body's fields."""
     if _is_object(body):
         yield (), body
     yield from ((field, value) for field, value in below if _is_object(value))
@@ -173,9 +172,7 @@ def of_spec(
     yield from _of_claim(spec, at, "", versions)
 
 
-def _of_claim(
-    spec: Any, at: Field, version: str, versions: selectors.Known
-) -> Iterator[Mistake]:
+def _of_claim(spec: Any, at: Field, version: str, versions: selectors.Known) -> Iterator[Mistake]:
     if not isinstance(spec, Mapping):
         return
     for key in ("controller", "resourceClassName"):
@@ -250,14 +247,20 @@ def _of_slice(spec: Mapping[str, Any], at: Field, version: str) -> Iterator[Mist
         yield _mistake(COUNTERS, (*at, "sharedCounters"))
     for field, device in _items(spec, "devices", at):
         basic = device.get("basic")
-        if is_new and isinstance(basic, Mapping):
-            yield _mistake(BASIC, (*field, "basic"))
-        holder, inside = (basic, (*field, "basic")) if isinstance(basic, Mapping) else (device, field)
-        for key in ("attributes", "capacity"):
-            names = holder.get(key)
-            for name in names if isinstance(names, Mapping) else ():
-                if isinstance(name, str) and "-" in name.rpartition("/")[2]:
-                    yield _dashed(name.rpartition("/")[2], (*inside, key, name), name)
+        if isinstance(basic, Mapping):
+            if is_new:
+                yield _mistake(BASIC, (*field, "basic"))
+            yield from _of_names(basic, (*field, "basic"))
+        yield from _of_names(device, field)
+
+
+def _of_names(device: Mapping[str, Any], at: Field) -> Iterator[Mistake]:
+    """Attributes and capacities of a device whose names no selector could ask for."""
+    for key in ("attributes", "capacity"):
+        names = device.get(key)
+        for name in names if isinstance(names, Mapping) else ():
+            if isinstance(name, str) and "-" in name.rpartition("/")[2]:
+                yield _dashed(name.rpartition("/")[2], (*at, key, name), name)
 
 
 def _items(holder: Any, key: str, at: Field) -> Iterator[tuple[Field, Mapping[str, Any]]]:

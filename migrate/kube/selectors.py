@@ -74,9 +74,7 @@ _RIGHT: Final = re.compile(
     rf"{_ASKED}\s*{_OPERATOR}\s*(?:(?P<quantity>quantity\(\s*(?P<q>[\"'])[^\"'\\\n]*(?P=q)\s*\))"
     r"|(?P<string>\"[0-9][\w.+-]*\"|'[0-9][\w.+-]*')|(?P<number>[0-9][0-9.]*))"
 )
-_VERSION: Final = re.compile(
-    rf"(?P<asked>device\.attributes{_DOMAIN}{_ID})\s*{_OPERATOR}\s*[\"']"
-)
+_VERSION: Final = re.compile(rf"(?P<asked>device\.attributes{_DOMAIN}{_ID})\s*{_OPERATOR}\s*[\"']")
 _TYPES: Final = frozenset({"string", "int", "bool", "version", "value"})
 _NAME: Final = re.compile(r"[A-Za-z_]\w{0,31}", re.ASCII)
 

@@ -58,7 +58,7 @@ def newest(kind: str, minor: int, found: str) -> str:
     """The newest version of a kind that a minor version serves, `found` where that is newer."""
     served = table("dra")["served"].get(kind, {})
     there = [v for v, (first, end) in served.items() if first <= minor and (not end or minor < end)]
-    return max([*there, found], key=_ORDER.index)
+    return str(max([*there, found], key=_ORDER.index))
 
 
 def upgraded(body: Mapping[str, Any], to: str) -> dict[str, Any]:
@@ -78,14 +78,14 @@ def upgraded(body: Mapping[str, Any], to: str) -> dict[str, Any]:
 def claim_spec(spec: Any, to: str) -> Any:
     """The spec of a claim, its requests in the form of version `to`."""
     devices = spec.get("devices") if isinstance(spec, Mapping) else None
-    requests = devices.get("requests") if isinstance(devices, Mapping) else None
-    if not isinstance(requests, list):
+    if not isinstance(devices, Mapping) or not isinstance(devices.get("requests"), list):
         return spec
+    requests = devices["requests"]
     return {**spec, "devices": {**devices, "requests": [_request(r, to) for r in requests]}}
 
 
 def direct(request: Any) -> dict[str, Any]:
-    """The fields of a request that stand beside its name and belong under `exactly` from v1beta2."""
+    """The fields that stand beside a request's name and belong under `exactly` from v1beta2."""
     if not isinstance(request, Mapping):
         return {}
     return {k: v for k, v in request.items() if k in table("dra")["exactly"]}
@@ -139,7 +139,9 @@ def _with_capacity(device: Mapping[str, Any]) -> dict[str, Any]:
     return {**device, "capacity": wrapped}
 
 
-def _within(body: dict[str, Any], path: tuple[str, ...], change: Callable[[Any], Any]) -> dict[str, Any]:
+def _within(
+    body: dict[str, Any], path: tuple[str, ...], change: Callable[[Any], Any]
+) -> dict[str, Any]:
     """The object with the part at `path` changed; as it is where that part is missing."""
     key, *rest = path
     inner = body.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from migrate import kube
-from migrate.model import Change, Check, Creation, Rule, Target
+from migrate.model import Change, Check, Creation, Finding, Rule, Target
 
 _API = "kubectl api-resources --api-group=resource.k8s.io"
 
@@ -39,7 +39,7 @@ def created(creations: Iterable[Creation]) -> tuple[Check, ...]:
     )
 
 
-def bridge_before(rules: Iterable[Rule]) -> tuple[Check, ...]:
+def bridge_before(apart: Iterable[Check]) -> tuple[Check, ...]:
     """Before a node changes hands: the gate is on, and the two never own one device."""
     checks = [
         Check(
@@ -48,12 +48,23 @@ def bridge_before(rules: Iterable[Rule]) -> tuple[Check, ...]:
             "kubectl get --raw /metrics | grep DRAExtendedResource",
         )
     ]
-    checks += [
+    return (*checks, *apart)
+
+
+def apart(rules: Iterable[Rule], findings: Iterable[Finding]) -> tuple[Check, ...]:
+    """Before the driver serves a node: no plugin owns its devices there."""
+    by_name = {rule.name: rule for rule in rules}
+    checks = [
         Check(f"{rule.title}: {rule.plugin.exclusive}")
-        for rule in rules
+        for rule in by_name.values()
         if rule.plugin and rule.plugin.exclusive
     ]
-    return tuple(checks)
+    for finding in findings:
+        part = by_name[finding.rule].part(finding.resource) if finding.rule in by_name else None
+        if part and part.nodes:
+            where = f"{finding.manifest.label} ({finding.manifest.origin.path})"
+            checks.append(Check(f"{where}: {part.nodes}"))
+    return tuple(dict.fromkeys(checks))
 
 
 def bridge_after(names: Iterable[str]) -> tuple[Check, ...]:
@@ -80,7 +91,7 @@ def _escaped(name: str) -> str:
     return "'" + name.replace(".", r"\.") + "'"
 
 
-def claim_before(changes: Iterable[Change]) -> tuple[Check, ...]:
+def claim_before(changes: Iterable[Change], apart: Iterable[Check]) -> tuple[Check, ...]:
     """Before workloads move: what they name exists in their namespace, and there is headroom."""
     templates = [c for change in changes for c in change.creates if not c.is_cluster_scoped]
     noun = "template" if len(templates) == 1 else "templates"
@@ -94,13 +105,25 @@ def claim_before(changes: Iterable[Change]) -> tuple[Check, ...]:
         checks.append(
             Check("Jobs and Pods cannot be edited: let them end, or delete and create them again")
         )
+    if any(change.edits and _kind(change) == "StatefulSet" for change in changes):
+        checks.append(
+            Check(
+                "a StatefulSet waits for its own pods before it makes new ones: once it has the new "
+                "template, delete those of its pods that are Pending (their node was switched)",
+                "kubectl get pods -A --field-selector=status.phase=Pending",
+            )
+        )
     checks.append(
         Check(
             "no mutating webhook drops spec.resourceClaims or resources.claims",
             "kubectl get mutatingwebhookconfigurations",
         )
     )
-    return tuple(checks)
+    return (*apart, *checks)
+
+
+def _kind(change: Change) -> str:
+    return change.manifest.kind if change.manifest else ""
 
 
 def claim_after() -> tuple[Check, ...]:
@@ -111,6 +134,25 @@ def claim_after() -> tuple[Check, ...]:
     )
 
 
-def retire_before() -> tuple[Check, ...]:
+def counted(changes: Iterable[Change]) -> tuple[Check, ...]:
+    """After quotas were edited: the cluster counts what was added."""
+    made: list[Check] = []
+    for change in changes:
+        manifest = change.manifest
+        if not change.edits or manifest is None or manifest.kind != "ResourceQuota":
+            continue
+        names = [manifest.name, manifest.namespace or "default"]
+        is_plain = all(map(kube.is_dns_subdomain, names))
+        ask = f"kubectl describe resourcequota {names[0]} -n {names[1]}" if is_plain else ""
+        made.append(Check(f"{manifest.label} counts what is claimed", ask))
+    return tuple(made)
+
+
+def retire_before(changes: Iterable[Change]) -> tuple[Check, ...]:
     """Before the plugin goes: nothing asks for its resources any more."""
+    if any(changes):
+        said = (
+            "'dra-migrate scan' finds only what this phase is about: no request, label or variable"
+        )
+        return (Check(said, "dra-migrate scan ."),)
     return (Check("'dra-migrate scan' finds nothing more", "dra-migrate scan ."),)

@@ -35,18 +35,27 @@ def plan(
     claims = by_phase["claim"]
     classes = _classes(claims)
     made = {c.name for c in creations([*claims, *by_phase["prepare"]]) if c.is_cluster_scoped}
+    plugins = [f for f in findings if f.usage == "plugin"]
+    apart = checks.apart(_served(findings, rules), plugins)
     before = {
         "prepare": checks.prepare_before(target, used, classes - made),
-        "bridge": checks.bridge_before(used) if by_phase["bridge"] else (),
-        "claim": checks.claim_before(claims) if any(c.edits for c in claims) else (),
-        "retire": checks.retire_before() if findings else (),
+        "bridge": (checks.bridge_before(apart) if by_phase["bridge"] else ()),
+        "claim": (
+            checks.claim_before(claims, () if by_phase["bridge"] else apart)
+            if any(c.edits for c in claims)
+            else ()
+        ),
+        "retire": checks.retire_before(by_phase["retire"]) if findings else (),
     }
     names = {f.resource for f in findings if f.usage == "container" and f.rule}
     after = {
-        "prepare": checks.created(creations([*claims, *by_phase["prepare"]])),
+        "prepare": (
+            *checks.created(creations([*claims, *by_phase["prepare"]])),
+            *checks.counted(by_phase["prepare"]),
+        ),
         "bridge": checks.bridge_after(names) if by_phase["bridge"] else (),
         "claim": checks.claim_after() if any(c.edits for c in claims) else (),
-        "retire": (),
+        "retire": checks.bridge_after(names) if plugins and not by_phase["bridge"] else (),
     }
     phases = tuple(
         Phase(
@@ -55,11 +64,24 @@ def plan(
             changes=by_phase[name],
             before=before[name],
             after=after[name],
-            back=_BACK[name],
+            back=_back(name, by_phase[name]),
         )
         for name in PHASES
     )
     return with_creations(Plan(target, phases, assumptions(target, used, by_phase["bridge"])))
+
+
+def _back(name: PhaseName, changes: Iterable[Change]) -> str:
+    """The way back of a phase; where it edits files, what restores them as well."""
+    edits = name != "claim" and any(change.edits for change in changes)
+    restored = "'dra-migrate rollback' restores every byte; "
+    return f"{restored}{_BACK[name]}" if edits else _BACK[name]
+
+
+def _served(findings: Iterable[Finding], rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """The rules that know a resource which containers ask for, or the plugin that serves it."""
+    names = {f.rule for f in findings if f.usage in {"container", "plugin"}}
+    return tuple(rule for rule in rules if rule.name in names)
 
 
 def with_creations(plan: Plan) -> Plan:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from migrate.model import Rule
+from migrate.model import PluginUsage, Rule
 
 _KUBERNETES: Final = (
     "resource.k8s.io",
@@ -49,7 +49,10 @@ def needles(rules: Iterable[Rule]) -> tuple[bytes, ...]:
 
     Shape: none contains another; names are cut before their slash, which JSON Pointers escape.
     """
-    words = {*_KUBERNETES, *(word for rule in rules for word in _words(rule))}
+    words = {
+        *_KUBERNETES,
+        *(word for rule in rules for word in (*_words(rule), *_in_metrics(rule))),
+    }
     least = [word for word in words if not any(o != word and o in word for o in words)]
     return tuple(sorted(word.encode() for word in least))
 
@@ -70,10 +73,6 @@ def is_worth_parsing(data: bytes, words: tuple[bytes, ...]) -> bool:
 def _words(rule: Rule) -> Iterator[str]:
     for resource in rule.container.resources if rule.container else ():
         yield from map(_domain, _literals(resource.name, resource.pattern))
-        for literal in _literals(resource.name, resource.pattern):
-            yield from _in_metrics(literal)
-    for metric in rule.telemetry.metrics if rule.telemetry else ():
-        yield from _literals(metric.name, metric.pattern)
     for label in rule.placement.labels if rule.placement else ():
         # Labels that clouds and administrators write stay as they are: alone they are no finding.
         if label.writer == "plugin":
@@ -86,21 +85,30 @@ def _words(rule: Rule) -> Iterator[str]:
         if rule.runtime.runtime_classes:
             # The class itself is often a common word; its field is not.
             yield _CLASS_FIELD.decode()
-    for sharing in rule.plugin.sharing if rule.plugin else ():
+    if rule.plugin:
+        yield from _plugin_words(rule.plugin)
+
+
+def _plugin_words(plugin: PluginUsage) -> Iterator[str]:
+    for sharing in plugin.sharing:
         yield sharing.key
         # Of two keys, one below the other, neither is anything by itself.
         yield from (word for word in sharing.also if "." not in word)
-    for part in rule.plugin.parts if rule.plugin else ():
+    for part in plugin.parts:
         yield from (kind.partition("/")[0] for kind in part.kinds)
         yield from part.charts
         yield from part.keys[:1]
 
 
-def _in_metrics(literal: str) -> Iterator[str]:
-    """The domain of a name as metrics write it; a word without a dot is too common."""
-    domain, slash, _ = literal.partition("/")
-    if slash and "." in domain:
-        yield _UNSAFE.sub("_", f"{domain}/")
+def _in_metrics(rule: Rule) -> Iterator[str]:
+    """Domains as metrics write them, with a dot at least for others are too common; and metrics."""
+    for resource in rule.container.resources if rule.container else ():
+        for literal in _literals(resource.name, resource.pattern):
+            domain, slash, _ = literal.partition("/")
+            if slash and "." in domain:
+                yield _UNSAFE.sub("_", f"{domain}/")
+    for metric in rule.telemetry.metrics if rule.telemetry else ():
+        yield from _literals(metric.name, metric.pattern)
 
 
 def _domain(name: str) -> str:

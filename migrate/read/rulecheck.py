@@ -129,9 +129,9 @@ def _of_part(part: Part) -> Iterator[Mistake]:
     for number, kind in enumerate(part.kinds):
         if not _KIND.fullmatch(kind):
             yield ("kinds", number), f"{kind} is not <group>/<Kind>"
-    for key in part.off:
+    for key in part.disabled_by:
         if not _SETTING.fullmatch(key):
-            yield ("off", key), f"{key} is not keys with dots between"
+            yield ("disabled_by", key), f"{key} is not keys with dots between"
 
 
 def _of_value(value: LabelValue) -> Iterator[Mistake]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from migrate import kube
 from migrate.model import Creation, DeviceClass, Field, Target
-from migrate.translate.container import Ask, Request, Use, resource_selectors
+from migrate.translate.container import Ask, Request, Use, resource_selectors, told_apart
 from migrate.translate.placement import Condition
 
 _HASH: Final = 6
@@ -46,17 +46,20 @@ def claims(
     made: list[Claim] = []
     for group in groups(requests, uses):
         noun = _noun(group) if len(group) < len(requests) or len(group) == 1 else _noun(requests)
-        entry, number = noun, 2
-        while entry in names:
-            entry, number = kube.dns_label(noun, str(number)), number + 1
+        entry = told_apart(names, noun)
         names.add(entry)
         made.append(Claim(entry, _template(target, owner, noun, group, preferred), group))
     return tuple(made)
 
 
 def groups(requests: tuple[Request, ...], uses: tuple[Use, ...]) -> tuple[tuple[Request, ...], ...]:
-    """The requests, parted so that each container uses one request, or all, of every part."""
+    """The requests, parted so that each container uses one request, or all, of every part.
+
+    No part has more devices than a claim can be given.
+    """
     by_name = {request.name: request for request in requests}
+    if sum(request.count for request in requests) > kube.DEVICES_PER_CLAIM:
+        return tuple((request,) for request in requests)
     if all(len(use.requests) in {1, len(requests)} for use in uses):
         return (requests,)
     parts: list[set[str]] = [{name} for name in by_name]

@@ -213,13 +213,20 @@ def _names(asks: list[Ask]) -> list[str]:
     alone = len(set(containers)) == len(containers)
     names: list[str] = []
     for container, noun in zip(containers, nouns, strict=True):
-        name = kube.dns_label(container) if alone else kube.dns_label(container, noun)
-        number = 2
-        while name in names:
-            name = kube.dns_label(container, noun, str(number))
-            number += 1
-        names.append(name)
+        parts = (container,) if alone else (container, noun)
+        names.append(told_apart(names, *parts))
     return names
+
+
+def told_apart(taken: Iterable[str], *parts: str) -> str:
+    """A DNS label of these parts, with a number behind it if the label is taken."""
+    known = set(taken)
+    name, number = kube.dns_label(*parts), 2
+    while name in known:
+        end = f"-{number}"
+        name = kube.dns_label(*parts, limit=kube.LABEL_LENGTH - len(end)) + end
+        number += 1
+    return name
 
 
 def _uses(uses: list[tuple[Ask, list[int]]], names: list[str]) -> tuple[Use, ...]:

@@ -170,8 +170,10 @@ def _with_cel(value: Any) -> Any:
 
 
 def _selector(key: str, value: Any) -> Any:
-    text = value.get("expression") if key == "cel" and isinstance(value, Mapping) else None
-    return {**value, "expression": selectors.mended(text)} if isinstance(text, str) else _with_cel(value)
+    if key != "cel" or not isinstance(value, Mapping):
+        return _with_cel(value)
+    text = value.get("expression")
+    return {**value, "expression": selectors.mended(text)} if isinstance(text, str) else value
 
 
 def _of_others(
@@ -281,7 +283,7 @@ def _label(finding: Finding, context: Context) -> Change:
     """The label of a namespace under its new name, from the version that knows it."""
     manifest = finding.manifest
     if context.target.minor < _LABEL_SINCE or manifest.origin.readonly:
-        why = manifest.origin.readonly or finding.note
+        why = manifest.origin.readonly or f"it stays until the cluster is newer: {finding.note}"
         return _manual(manifest, "prepare", (finding,), why)
     old = at(manifest.body, finding.field)
     return Change(

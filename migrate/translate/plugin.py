@@ -9,12 +9,12 @@ from migrate import kube
 from migrate.model import ABSENT, Change, Edit, Field, Finding, Manifest, Part, Sharing, as_text, at
 from migrate.translate.context import Context, because
 
-_TOGETHER = (
-    "containers of one pod share what one claim gives: each names it in its resources",
-    f"pods of one namespace that belong together share one ResourceClaim that each names, at most "
-    f"{kube.PODS_PER_CLAIM} of them; all of them then run where its device is",
+_IN_A_POD = "containers of one pod share what one claim gives: each names it in its resources"
+_IN_A_NAMESPACE = (
+    "pods of one namespace that belong together share one ResourceClaim that each names, at most "
+    f"{kube.PODS_PER_CLAIM} of them; all of them then run where its device is"
 )
-_NAMELESS = "it is not known here which devices this plugin serves: see what replaces it"
+_NAMELESS = "no rule knows which devices this plugin serves: see what takes its place"
 
 
 def changes(findings: Iterable[Finding], context: Context) -> tuple[Change, ...]:
@@ -53,7 +53,9 @@ def _of_object(findings: tuple[Finding, ...], context: Context) -> Change:
             safety="review",
             why=" ".join(why),
             before=_before(findings),
-            after=tuple(f"{key}: {as_text(v)}" for _, p in parts for key, v in p.off.items()),
+            after=tuple(
+                f"{key}: {as_text(v)}" for _, p in parts for key, v in p.disabled_by.items()
+            ),
             notes=(*why, *notes),
         )
     return Change(
@@ -83,14 +85,17 @@ def _why(finding: Finding, context: Context) -> str:
     part, sharing = _part(finding, context), _sharing(finding, context)
     if part:
         return part.why
-    return sharing.why if sharing else ""
+    if sharing:
+        return sharing.why
+    rule = next((r for r in context.rules if r.name == finding.rule), None)
+    return rule.plugin.exclusive if rule and rule.plugin else ""
 
 
 def _notes(finding: Finding, context: Context) -> tuple[str, ...]:
     part, sharing = _part(finding, context), _sharing(finding, context)
     said = [part.nodes] if part and part.nodes else []
-    if part and part.off and part.goes:
-        settings = ", ".join(f"{key}={as_text(value)}" for key, value in part.off.items())
+    if part and part.disabled_by and part.goes:
+        settings = ", ".join(f"{key}={as_text(value)}" for key, value in part.disabled_by.items())
         said.append(f"what switches it off everywhere, once no workload needs it: {settings}")
     if sharing and (part or sharing.perhaps):
         said.append(because(finding.quantity, sharing.why))
@@ -110,21 +115,25 @@ def _becomes(finding: Finding, sharing: Sharing, context: Context) -> tuple[str,
             f"each other ({sharing.gate} is off)"
         )
     else:
-        shares = "the driver has no shares for pods that know nothing of each other"
+        shares = "no shares are known of its driver for pods that know nothing of each other"
     number = degree if degree.isdecimal() else "several"
-    return (
-        *_TOGETHER,
-        shares,
+    whole = (
         f"otherwise a claim gives each pod a whole device: where {number} pods used one device, "
-        "as many devices are needed, or pods stay Pending",
+        "as many devices are needed, or pods stay Pending"
     )
+    return _IN_A_POD, _IN_A_NAMESPACE, shares, whole
 
 
 def _before(findings: Iterable[Finding]) -> tuple[str, ...]:
-    return tuple(
-        f"{f.quantity} of {f.resource}" if f.note else " ".join(filter(None, (f.resource, f.quantity)))
-        for f in findings
-    )
+    return tuple(map(_said, findings))
+
+
+def _said(finding: Finding) -> str:
+    """A part with what its settings say, or a setting with what it shares."""
+    name, said = finding.resource, finding.quantity
+    if not finding.note:
+        return f"{name} {said}".rstrip()
+    return said if said.startswith(name) else f"{said} of {name}"
 
 
 def _off(finding: Finding, part: Part) -> tuple[Edit, ...]:
@@ -134,7 +143,7 @@ def _off(finding: Finding, part: Part) -> tuple[Edit, ...]:
         return ()
     body, added = finding.manifest.body, dict[Field, Any]()
     edits: list[Edit] = []
-    for key, value in part.off.items():
+    for key, value in part.disabled_by.items():
         field: Field = (*root, *key.split("."))
         found = at(body, field)
         if found is not ABSENT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from migrate import kube
 from migrate.model import (
@@ -18,6 +18,13 @@ from migrate.model import (
 )
 from migrate.translate import claims, container, placement, runtime
 from migrate.translate.context import Context, Flavour, because
+
+
+_DAEMON: Final = (
+    "labels stay, and must stay on the nodes: a DaemonSet makes a pod for every node that they "
+    "choose, and without them its pods would wait on all other nodes"
+)
+"""Source: Kubernetes `pkg/controller/daemon`: `NodeShouldRunDaemonPod` knows no claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,9 @@ def pod(
     )
     if context.options.placement == "both":
         placed.edits.clear()
+    if placed.edits and manifest.kind == "DaemonSet":
+        placed.edits.clear()
+        placed.stays.append(_DAEMON)
     selectors = {driver: tuple(cel) for driver, cel in placed.selectors.items()}
     requests, uses = container.requests(asked.asks, selectors, placed.classes)
     place = kube.place(manifest.api_version, manifest.kind, spec.field)
@@ -269,7 +279,13 @@ def _appended(place: tuple[str | int, ...], items: list[Any] | None, new: list[A
 
 
 def _tolerations(pod: Pod) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
-    """The tolerations to write out, and a sentence for each."""
+    """The tolerations to write out, and a sentence for each.
+
+    A DaemonSet gets none: its controller looks at the template, to which admission never added
+    any, so a toleration would bring its pods to nodes where none is today.
+    """
+    if pod.manifest.kind == "DaemonSet":
+        return (), ()
     asks = [(a.resource, a.match.rule) for a in pod.counted]
     missing = placement.tolerations(pod.spec, asks)
     own = pod.spec.body.get("tolerations")

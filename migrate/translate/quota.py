@@ -64,8 +64,8 @@ def _refusal(finding: Finding, match: ruleset.Match | None) -> str:
     if match is None:
         return "no rule knows this resource: bound the class that takes its place by hand"
     if match.resource.maps != "exact":
-        instead = f"; instead: {match.resource.instead}" if match.resource.instead else ""
-        return because(f"no number follows from {name}", f"{match.resource.why}{instead}")
+        why = f"{match.resource.why} {match.resource.instead}".strip()
+        return because(f"no number follows from {name}", why)
     if match.resource.allocation_mode == "All":
         return (
             f"a claim of all devices of a node is counted as {kube.DEVICES_PER_CLAIM}, however "
@@ -158,6 +158,7 @@ def _kept(field: Field, counted: list[_Counted], context: Context) -> list[Chang
         why="no pod asks by this name any more, and claims are bounded by their class",
         before=before,
         after=tuple(f"{key}: {as_text(hard.get(key, _sum(m, hard)))}" for key, m in wanted.items()),
+        notes=() if edits else reasons,
     )
     return [prepare, retire] if edits else [retire]
 
@@ -176,7 +177,7 @@ def _bounds(
     wanted: dict[str, tuple[_Counted, ...]] = {}
     for device_class, members in by_class.items():
         wanted[kube.class_quota(device_class)] = tuple(members)
-        for (base, selectors), name in context.flavours.items():
+        for (base, selectors), name in sorted(context.flavours.items(), key=lambda f: f[1]):
             users = context.users.get(name, frozenset())
             is_used = not namespace or "" in users or namespace in users
             served = tuple(m for m in members if m.selectors <= set(selectors))
@@ -205,15 +206,16 @@ def _reasons(
         key = kube.class_quota(device_class)
         if any(member.selectors for member in members):
             said.append(
-                f"{key} counts every device of {device_class}, whatever its form: it holds the sum "
-                f"of {names}, no longer tells them apart, and bounds forms that had no bound"
+                f"{key} counts every device of {device_class}: it holds the number, or the sum, of "
+                f"{names}, does not tell them apart, and counts forms that no bound named"
             )
         narrowed = [k for k, m in wanted.items() if k != key and m[0].device_class == device_class]
         if narrowed:
+            classes = " and ".join(k.removesuffix(kube.CLASS_QUOTA) for k in narrowed)
             said.append(
-                f"each class is counted by itself: {', '.join(narrowed)} stand beside {key}, and "
-                "together they allow more than the old bound did; lower them to the share that "
-                "each is to have, or plan with '--classes vendor', which needs one bound only"
+                f"{classes}, which this plan makes, and {device_class} are counted each by itself, "
+                "so that together they may hold more than the old bound: part the number between "
+                "them, or plan with '--classes vendor', which needs one bound only"
             )
     for key, served in wanted.items():
         if key in hard and kube.whole(hard[key]) != kube.whole(_sum(served, hard)):
@@ -223,27 +225,27 @@ def _reasons(
 
 def _meanwhile(counted: list[_Counted], context: Context) -> tuple[str, ...]:
     """What the two bounds mean together while pods of both kinds run."""
+    if not kube.serves(context.target, "DRAExtendedResource"):
+        hole = (
+            f"Kubernetes {context.target.kubernetes} counts claims under the new key only "
+            "(DRAExtendedResource is off): until phase retire the namespace may hold as much by "
+            "claims as by the plugin"
+        )
+        return (hole,)
     said: list[str] = []
-    is_charged = kube.serves(context.target, "DRAExtendedResource")
     for one in counted:
-        key, new = one.finding.resource, kube.class_quota(one.device_class)
-        if is_charged and _carries(one):
+        name = _plain(one.finding.resource)
+        if _carries(one):
             said.append(
-                f"a claim of {one.device_class} counts twice, once under {new} and once under "
-                f"{key}, because the class carries {_plain(key)}: pods of both kinds together stay "
-                f"within {one.finding.quantity}"
-            )
-        elif is_charged:
-            said.append(
-                f"a claim of {one.device_class} does not count under {key}, for the class does not "
-                f"carry {_plain(key)}: until phase retire the namespace may hold "
-                f"{one.finding.quantity} by the plugin and as many by claims"
+                f"a claim of {one.device_class} counts under both keys where the class carries "
+                f"{name}, as the driver's newest chart sets it: pods of both kinds together stay "
+                f"within {one.finding.quantity}. Where it does not, they may hold as much each"
             )
         else:
             said.append(
-                f"Kubernetes {context.target.kubernetes} does not count claims under {key} "
-                f"(DRAExtendedResource is off): until phase retire the namespace may hold "
-                f"{one.finding.quantity} by the plugin and as many by claims"
+                f"a claim of {one.device_class} does not count under {one.finding.resource}, for "
+                f"the class does not carry {name}: until phase retire the namespace may hold as "
+                "much by claims as by the plugin"
             )
     return tuple(dict.fromkeys(said))
 
@@ -276,13 +278,14 @@ def _explained(findings: list[Finding], context: Context) -> list[Change]:
     }
     is_served = kube.serves(context.target, "DRAExtendedResource")
     notes = (*known.notes, known.later if is_served else known.sooner)
-    labels = tuple(why for name in names for why in _of_label(name, context))
+    labels = [f.resource for f in findings if _is_label(f)]
+    told = tuple(why for name in dict.fromkeys(labels) for why in _of_label(name, context))
     limits = (limit,) if limit and any("{mapping}" in note for note in notes) else ()
     return [
         _manual(
             tuple(findings),
             _filled(known.why, holes),
-            (*(_filled(note, holes) for note in notes if note), *limits, *labels),
+            (*(_filled(note, holes) for note in notes if note), *limits, *told),
         )
     ]
 
@@ -330,6 +333,12 @@ def _mapping(names: Iterable[str], context: Context) -> tuple[str, str]:
     return f"[{', '.join(items) or '{name: <resource>, deviceClassNames: [<class>]}'}]", said
 
 
+def _is_label(finding: Finding) -> bool:
+    manifest = finding.manifest
+    spot = kube.spot(manifest.group, manifest.kind, finding.field)
+    return spot is not None and spot.names != "resource"
+
+
 def _of_label(name: str, context: Context) -> tuple[str, ...]:
     known = ruleset.label(context.rules, name)
     return tuple(dict.fromkeys(f"{name}: {label.why}" for _, label in known if label.why))[:1]
@@ -355,4 +364,3 @@ def _before(findings: Iterable[Finding]) -> tuple[str, ...]:
         f"{name}: {', '.join(dict.fromkeys(filter(None, said)))}" if any(said) else name
         for name, said in amounts.items()
     )
-

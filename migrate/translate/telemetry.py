@@ -16,9 +16,7 @@ _POD: Final = (
     "status.allocation.devices.results, or in all by resourceclaim_controller_resource_claims of "
     "kube-controller-manager"
 )
-_BRIDGED: Final = (
-    "; pods behind the bridge stay in it, whether plugin or driver serves them"
-)
+_BRIDGED: Final = "; pods behind the bridge stay in it, whether plugin or driver serves them"
 _NODE: Final = (
     "a node does not list devices that a DRA driver serves, so this falls to 0 as nodes change "
     "hands: count the devices of the ResourceSlices of each node instead"

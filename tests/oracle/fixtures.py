@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
 import pytest
 
-from tests.oracle import ask, build, plane
+from tests.oracle import ask, build, plane, planned
 from tests.oracle.cluster import Cluster
 
 AT_ONCE = 3  # control planes that run side by side; one takes about 0.7 GB, and a start 3 s
@@ -107,3 +107,22 @@ def uncaptured(config: pytest.Config) -> AbstractContextManager[None]:
     """Lets a first build say on the terminal why the tests stand still for minutes."""
     capture = config.pluginmanager.getplugin("capturemanager")
     return capture.global_and_fixture_disabled() if capture else nullcontext()
+
+
+@pytest.fixture(scope="session")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> tuple[planned.Planned, ...]:
+    """The plan of every case in fixtures/."""
+    place = tmp_path_factory.mktemp("plans")
+    return tuple(planned.of_case(case, place) for case in planned.cases())
+
+
+@pytest.fixture
+def told(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Says on the terminal what was counted, where somebody asked with -v."""
+
+    def say(words: str) -> None:
+        shown = uncaptured(pytestconfig) if pytestconfig.get_verbosity() > 0 else nullcontext()
+        with shown:
+            print(f"\n{words}", end="", flush=True)
+
+    return say

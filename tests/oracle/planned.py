@@ -107,29 +107,30 @@ def _created(folder: Path) -> Iterator[Json]:
 def _edited(plan: Json, folder: Path, tree: Path, work: Path) -> Iterator[Edited]:
     """The objects that patches are for; each edited file says the same as its patches."""
     told: Counter[str] = Counter()
+    written = {file["path"] for phase in plan["phases"] for file in phase["files"]}
+    for (path, name), changes in _by_object(plan).items():
+        found = [one for one in standing(tree / path) if label(one[0]) == name]
+        patches = [_patch(folder, phase, found[0][0], told) for phase, _ in changes]
+        # One object with several pods has a change for each; several objects may share a name.
+        if len(found) == 1:
+            patches = [[operation for patch in patches for operation in patch]]
+        made = [body for body, _ in standing(work / path)]
+        for (before, holder), patch, (_, change) in zip(found, patches, changes, strict=False):
+            after = jsonpatch.apply_patch(before, [o for o in patch if o["op"] != "test"])
+            is_meant = path not in written or after in made
+            assert is_meant, f"{path}: {name} is not what its patch says"
+            yield Edited(before, after, patch, path, holder, change["disruption"])
+
+
+def _by_object(plan: Json) -> dict[tuple[str, str], list[tuple[str, Json]]]:
+    """The changes with edits and their phases, by the object that they edit."""
+    found: dict[tuple[str, str], list[tuple[str, Json]]] = {}
     for phase in plan["phases"]:
-        written = {file["path"] for file in phase["files"]}
-        for (path, name), changes in _by_object(phase["changes"]).items():
-            found = [one for one in standing(tree / path) if label(one[0]) == name]
-            patches = [_patch(folder, phase["name"], found[0][0], told) for _ in changes]
-            # One object with several pods has a change for each; several objects may share a name.
-            if len(found) == 1:
-                patches = [[operation for patch in patches for operation in patch]]
-            made = [body for body, _ in standing(work / path)]
-            for (before, holder), patch, change in zip(found, patches, changes, strict=False):
-                after = jsonpatch.apply_patch(before, [o for o in patch if o["op"] != "test"])
-                is_meant = path not in written or after in made
-                assert is_meant, f"{path}: {name} is not what its patch says"
-                yield Edited(before, after, patch, path, holder, change["disruption"])
-
-
-def _by_object(changes: list[Json]) -> dict[tuple[str, str], list[Json]]:
-    """The changes with edits, by the object that they edit."""
-    found: dict[tuple[str, str], list[Json]] = {}
-    for change in changes:
-        is_object = " " in change["object"]
-        if change["edits"] and change["path"] and is_object:
-            found.setdefault((change["path"], change["object"]), []).append(change)
+        for change in phase["changes"]:
+            is_object = " " in change["object"]
+            if change["edits"] and change["path"] and is_object:
+                entry = found.setdefault((change["path"], change["object"]), [])
+                entry.append((phase["name"], change))
     return found
 
 
