@@ -25,7 +25,35 @@ from migrate import __version__, cli, detect
 from migrate.model import PHASES
 
 ROOT = Path(__file__).parent.parent
-RENDERED = ROOT / "fixtures/nvidia/container-rendered/before/rendered.yaml"
+RENDERED = """\
+---
+# Source: chart/templates/service.yaml
+apiVersion: v1
+kind: Service
+metadata:
+  name: serve
+  namespace: ml
+spec:
+  ports: [{port: 80}]
+---
+# Source: chart/templates/deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: serve
+  namespace: ml
+spec:
+  template:
+    spec:
+      nodeSelector:
+        nvidia.com/gpu.product: NVIDIA-L4
+      containers:
+        - name: main
+          image: registry.example/serve:1
+          resources:
+            limits:
+              nvidia.com/gpu: 1
+"""
 
 TRAIN = """\
 apiVersion: apps/v1
@@ -583,14 +611,14 @@ def test_no_ignore_reads_what_git_ignores(dra: Dra, estate: Path) -> None:
 
 def test_a_rendered_stream_is_read_and_traced(dra: Dra, estate: Path) -> None:
     """Findings point into the stream and name the template that Helm wrote them from."""
-    said = dra("scan", "-", "--format", "json", stdin=RENDERED.read_bytes())
+    said = dra("scan", "-", "--format", "json", stdin=RENDERED.encode())
     found = json.loads(said.out)["findings"]
     assert {f["path"] for f in found} == {"-"}
-    assert {f["source"] for f in found} == {"diarize/templates/deployment.yaml"}
+    assert {f["source"] for f in found} == {"chart/templates/deployment.yaml"}
 
 
 def test_a_plan_of_a_stream_has_patches_and_no_file_to_write(dra: Dra, estate: Path) -> None:
-    said = dra("plan", "-", "-o", "plan", stdin=RENDERED.read_bytes())
+    said = dra("plan", "-", "-o", "plan", stdin=RENDERED.encode())
     assert said.code == 0
     made = files(estate / "plan")
     assert "3-claim/diff/rendered.diff" in made

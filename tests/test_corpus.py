@@ -47,10 +47,11 @@ CAUSES = {
 # What a removed or an added line may hold: the request, its label, their parents, the claim, a
 # quota on it, the plugin switched off.
 OURS = re.compile(
-    r"nvidia\.com/|limits:|requests:|resources:|nodeSelector:|claims:|name:|request:|resourceClaims:"
+    r"^[\s\"'{-]*[\w.-]+\.[a-z]+/[\w.-]+[\"']?\s*:|nvidia\.com/|limits:|requests:|resources:|nodeSelector:|claims:|name:|request:|resourceClaims:"
     r"|resourceClaimTemplateName:|tolerations:|key:|operator:|effect:|ffinity|Scheduling|nodeSelectorTerms:"
     r"|matchExpressions:|values:|^\s*-\s|^\s*[\]}{\[],?\s*$|\S+-claims\.yaml"
     r"|deviceclass\.resource\.k8s\.io/devices|^\s*enabled: (?:true|false)"
+    r"|^\s*apiVersion: resource\.k8s\.io/|exactly:|deviceClassName:|allocationMode:"
 )
 
 

@@ -23,9 +23,36 @@ from migrate.emit import folder, listing, patches, rewrite, unified
 from migrate.model import ABSENT, Change, Edit, Manifest
 from migrate.read import files, ruleset
 
-ROOT = Path(__file__).parent.parent
 RULES = ruleset.rules()
-RENDERED = ROOT / "fixtures/nvidia/container-rendered/before/rendered.yaml"
+RENDERED = """\
+---
+# Source: chart/templates/service.yaml
+apiVersion: v1
+kind: Service
+metadata:
+  name: serve
+  namespace: ml
+spec:
+  ports: [{port: 80}]
+---
+# Source: chart/templates/deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: serve
+  namespace: ml
+spec:
+  template:
+    spec:
+      nodeSelector:
+        nvidia.com/gpu.product: NVIDIA-L4
+      containers:
+        - name: main
+          image: registry.example/serve:1
+          resources:
+            limits:
+              nvidia.com/gpu: 1
+"""
 
 # --- Unified diffs, judged by git and by unidiff --------------------------------------------------
 
@@ -317,7 +344,7 @@ def test_a_patch_is_a_file_whatever_its_object_is_called(
 @pytest.fixture
 def streamed(tmp_path: Path) -> tuple[Path, tuple[Change, ...]]:
     """The plan folder of a rendered stream, and its changes."""
-    read = files.reading(["-"], RULES, stdin=io.BytesIO(RENDERED.read_bytes()))
+    read = files.reading(["-"], RULES, stdin=io.BytesIO(RENDERED.encode()))
     found = detect.findings(read.files, RULES)
     target = kube.target("1.34")
     changes = translate.changes(found, RULES, target, translate.Options()).changes
@@ -338,7 +365,7 @@ def test_a_component_names_files_that_are_there(streamed: tuple[Path, tuple[Chan
     assert component["apiVersion"] == "kustomize.config.k8s.io/v1alpha1"
     assert component["kind"] == "Component"
     assert component["patches"]
-    objects = list(yaml.safe_load_all(RENDERED.read_bytes()))
+    objects = list(yaml.safe_load_all(RENDERED.encode()))
     for patch in component["patches"]:
         operations = json.loads((here / patch["path"]).read_bytes())
         (meant,) = (o for o in objects if o and is_target(o, patch["target"]))
@@ -361,7 +388,7 @@ def test_kustomize_builds_with_the_component(streamed: tuple[Path, tuple[Change,
     root, changes = streamed
     moved = {c.manifest.name for c in changes if c.edits and c.manifest}
     assert moved
-    shutil.copy(RENDERED, root / "rendered.yaml")
+    (root / "rendered.yaml").write_text(RENDERED)
     own = {"resources": ["rendered.yaml"], "components": ["plan/3-claim"]}
     (root / "kustomization.yaml").write_text(yaml.safe_dump(own))
     kubectl = shutil.which("kubectl")

@@ -38,11 +38,16 @@ GPU, MIG, NIC = "nvidia.com/gpu", "nvidia.com/mig-1g.10gb", "rdma/rail0"
 
 @dataclass(frozen=True)
 class Planned:
-    """What was found, what becomes of it, and every object before and after."""
+    """What was found and what becomes of it.
+
+    Shape: `templates` are the requests of every new claim template, by its name; `counted` those
+    of templates that take the place of an extended resource.
+    """
 
     findings: tuple[Finding, ...]
     changes: tuple[Change, ...]
     templates: dict[str, Any]
+    counted: dict[str, Any]
 
     @property
     def objects(self) -> Iterator[tuple[Manifest, Any]]:
@@ -70,13 +75,16 @@ def planned(reading: files.Reading, version: str, options: translate.Options) ->
     """What becomes of everything that was read."""
     findings = detect.findings(reading.files, RULES)
     changes = translate.changes(findings, RULES, kube.target(version), options).changes
-    templates = {
-        creation.name: creation.body["spec"]["spec"]["devices"]["requests"]
-        for change in changes
-        for creation in change.creates
-        if creation.kind == "ResourceClaimTemplate"
-    }
-    return Planned(findings, changes, templates)
+    made = [(change, creation) for change in changes for creation in change.creates]
+    templates, counted = (
+        {
+            creation.name: creation.body["spec"]["spec"]["devices"]["requests"]
+            for change, creation in made
+            if creation.kind == "ResourceClaimTemplate" and change.strategy in strategies
+        }
+        for strategies in (("claim", ""), ("claim",))
+    )
+    return Planned(findings, changes, templates, counted)
 
 
 def holds(plan: Planned) -> None:
@@ -93,7 +101,8 @@ def holds(plan: Planned) -> None:
         assert sum(map(devices, requests)) <= kube.DEVICES_PER_CLAIM, "never schedulable"
     for before, after in plan.pods:
         references_exist(after, plan.templates)
-        assert taken(after, plan.templates) == accounted(before, after)
+        if is_counted(after, plan.counted):
+            assert taken(after, plan.counted) == accounted(before, after)
 
 
 def every_finding_is_answered(plan: Planned) -> None:
@@ -113,7 +122,7 @@ def what_is_left_says_why(plan: Planned) -> None:
 
 def references_exist(pod: kube.PodSpec, templates: dict[str, Any]) -> None:
     """Containers name entries and requests that are there, and every new request is used."""
-    listed = pod.body.get("resourceClaims", [])
+    listed = pod.body.get("resourceClaims") or []
     entries = {entry["name"]: entry.get("resourceClaimTemplateName") for entry in listed}
     assert len(entries) == len(listed), "an entry stands twice"
     assert all(kube.is_dns_label(name) for name in entries)
@@ -143,14 +152,26 @@ def references_exist(pod: kube.PodSpec, templates: dict[str, Any]) -> None:
 def devices(request: dict[str, Any]) -> int:
     """How many devices a request takes, of its first alternative where it has several."""
     body = request.get("exactly") or (request.get("firstAvailable") or [request])[0]
-    return int(body["count"])
+    return int(body.get("count", 1))
+
+
+def is_counted(pod: kube.PodSpec, templates: dict[str, Any]) -> bool:
+    """Whether the new claims of a pod say how many devices they take, and not all of a node's."""
+    return not any(
+        "All"
+        in [
+            request.get("exactly", request).get("allocationMode")
+            for request in templates.get(entry.get("resourceClaimTemplateName"), [])
+        ]
+        for entry in pod.body.get("resourceClaims") or []
+    )
 
 
 def taken(pod: kube.PodSpec, templates: dict[str, Any]) -> int:
     """How many devices the new claims of a pod take."""
     return sum(
         devices(request)
-        for entry in pod.body.get("resourceClaims", [])
+        for entry in (pod.body.get("resourceClaims") or [])
         for request in templates.get(entry.get("resourceClaimTemplateName"), [])
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from kubernetes.utils.quantity import parse_quantity
 
-from tests.oracle.cluster import Cluster, Refused, reference
+from tests.oracle.cluster import Cluster, Refused
 from tests.oracle.fixtures import ControlPlane
 from tests.oracle.planned import Edited, Json, Planned, label
 

@@ -1,4 +1,4 @@
-"""The plugin's stack: found once per object, kept off the driver's nodes, switched off at the end."""
+"""The plugin and its stack: found once, kept off the nodes of the driver, off at the end."""
 
 from __future__ import annotations
 

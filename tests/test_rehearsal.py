@@ -14,8 +14,9 @@ import yaml
 
 from migrate import apply
 from tests.oracle import cluster as clusters
-from tests.oracle.cluster import Cluster, is_ready, reference, resource_slice, until
+from tests.oracle.cluster import Cluster, is_ready, until
 from tests.oracle.fixtures import ControlPlane
+from tests.oracle.objects import device_class, reference, resource_slice
 from tests.oracle.planned import Json, documents, run
 
 pytestmark = pytest.mark.controlplane
@@ -119,7 +120,7 @@ CLASSES = {f"{kind}.nvidia.com": kind for kind in ("gpu", "mig")}
 def vendor_class(name: str) -> Json:
     """A DeviceClass as the driver's chart renders it."""
     of_type = f"device.attributes['{DRIVER}'].type == '{CLASSES[name]}'"
-    return clusters.device_class(name, f"device.driver == '{DRIVER}' && {of_type}")
+    return device_class(name, f"device.driver == '{DRIVER}' && {of_type}")
 
 
 # --- Workloads: twenty shapes, as files ---------------------------------------------------------
@@ -405,18 +406,32 @@ class Rehearsal:
 
     # What is seen
 
-    def step(self, says: str, waiting: str = "") -> None:
-        """Every workload runs, but those at home in a pool that is out of reach for the moment."""
-        expected = [w for w in WORKLOADS if w.home != waiting or w.name in self.moved]
+    def step(self, says: str, *waiting: str) -> None:
+        """Every workload runs but those that wait: by name, or not moved and at home in a pool."""
+        at_home = {w.name for w in WORKLOADS if w.home in waiting} - self.moved
+        expected = [w for w in WORKLOADS if w.name not in at_home | set(waiting)]
 
         def settled() -> bool:
             return all(len(self.pods(w)) == self.running(w) == w.pods for w in expected)
 
-        counts = lambda: {w.name: f"{self.running(w)}/{w.pods}" for w in expected}  # noqa: E731
-        until(settled, lambda: f"{says}: {counts()}\n{self.cluster.story(SPACE)}")
+        until(settled, lambda: f"{says}: {self.late(expected)}\n{chr(10).join(self.rows)}")
         self.see_claims()
         runs = sum(self.running(w) for w in expected)
         self.rows.append(row(says, f"{runs} / {sum(w.pods for w in expected)}", *self.counts()))
+
+    def late(self, expected: list[Workload]) -> str:
+        """The workloads that do not run as they should, and what is said of their pods."""
+        lines = []
+        for one in expected:
+            pods = self.pods(one)
+            if len(pods) == self.running(one) == one.pods:
+                continue
+            lines.append(f"{one.name}: {self.running(one)} of {one.pods}")
+            for pod in pods:
+                status = pod["status"]
+                why = [c["message"] for c in status.get("conditions", []) if "message" in c]
+                lines.append(f"  {pod['metadata']['name']} {status.get('phase')} {' '.join(why)}")
+        return "\n".join(lines)
 
     def see_claims(self) -> None:
         """A pod where the driver serves holds a claim, whole and for itself; elsewhere none does."""
@@ -520,21 +535,31 @@ def move(rehearsal: Rehearsal, *homes: str) -> None:
 
 
 def retire(rehearsal: Rehearsal) -> None:
-    """The labels of the plugin's stack go, and every pod has to find its place without them."""
-    cluster = rehearsal.cluster
-    kept = "nvidia.com/gpu.present"  # which the driver's DaemonSet looks for
-    for pool in POOLS.values():
-        gone = {key: None for key in pool.labels if key != kept}
-        for node in pool.nodes:
-            cluster.patch(reference("v1", "Node", node), {"metadata": {"labels": gone}}, clusters.MERGE)
+    """The labels of the plugin's stack go, and every pod has to find its place without them.
+
+    All but those of the DaemonSet do, of which the plan says that its labels must stay.
+    """
+    [daemon] = [w for w in WORKLOADS if w.body["kind"] == "DaemonSet"]
+    notes = [one["notes"] for one in rehearsal.planned("claim")["changes"] if daemon.name in one["object"]]
+    assert "labels stay, and must stay on the nodes" in str(notes)
+    label_nodes(rehearsal.cluster, is_labelled=False)
     for one in WORKLOADS:
         for pod in rehearsal.pods(one):
             rehearsal.end(pod)
-        until(lambda one=one: not rehearsal.pods(one) or rehearsal.running(one), f"{one.name} stays")
         if one.body["kind"] == "Pod":
-            until(lambda one=one: not cluster.exists(one.body), f"{one.name} stays")
+            until(lambda one=one: not rehearsal.cluster.exists(one.body), f"{one.name} stays")
             rehearsal.put(one)
-    rehearsal.step("4 retire: labels gone, every pod made anew")
+    rehearsal.step(f"4 retire: labels gone, every pod but {daemon.name}'s made anew", daemon.name)
+    assert not rehearsal.pods(daemon)
+
+
+def label_nodes(cluster: Cluster, *, is_labelled: bool) -> None:
+    """What GPU Feature Discovery writes comes or goes, but for what the driver itself looks for."""
+    for pool in POOLS.values():
+        labels = {k: v for k, v in pool.labels.items() if k != "nvidia.com/gpu.present"}
+        body = {"metadata": {"labels": labels if is_labelled else dict.fromkeys(labels)}}
+        for node in pool.nodes:
+            cluster.patch(reference("v1", "Node", node), body, clusters.MERGE)
 
 
 def see_all_moved(rehearsal: Rehearsal) -> None:
@@ -559,9 +584,90 @@ def test_without_the_bridge(begin: Begin, told: Callable[[str], None]) -> None:
     for pool, at_home in (("h100", ("h100", "any")), ("t4", ("t4",)), ("a100", ("a100",))):
         for node in POOLS[pool].nodes:
             rehearsal.switch(pool, node)
-            rehearsal.step(f"3 claim: node {node} switched", waiting=pool)
+            rehearsal.step(f"3 claim: node {node} switched", pool)
         move(rehearsal, *at_home)
         rehearsal.step(f"3 claim: workloads of {' and '.join(at_home)} moved")
     retire(rehearsal)
     told(table(rehearsal))
     see_all_moved(rehearsal)
+
+
+def test_with_the_bridge_and_all_the_way_back(
+    begin: Begin, told: Callable[[str], None]
+) -> None:
+    """1.36: nodes first, workloads when they like; rolled back, every object is what it was."""
+    rehearsal = begin("1.36")
+    first = state(rehearsal.cluster)
+    prepare(rehearsal)
+    for body in rehearsal.new("bridge"):
+        rehearsal.cluster.apply(body)
+    rehearsal.step("2 bridge: classes serve the names")
+    for name, pool in POOLS.items():
+        for node in pool.nodes:
+            rehearsal.switch(name, node)
+            rehearsal.step(f"2 bridge: node {node} switched")
+    write(rehearsal)
+    for home in (*POOLS, "any"):
+        move(rehearsal, home)
+        rehearsal.step(f"3 claim: workloads of {home} moved")
+    see_all_moved(rehearsal)
+    retire(rehearsal)
+    see_all_moved(rehearsal)
+    told(table(rehearsal))
+
+    rehearsal.rows.clear()
+    go_back(rehearsal)
+    told(table(rehearsal))
+    last = state(rehearsal.cluster)
+    assert last.keys() == first.keys()
+    for name, body in first.items():
+        assert last[name] == body, name
+
+
+def go_back(rehearsal: Rehearsal) -> None:
+    """The rollout from its end to its beginning."""
+    cluster = rehearsal.cluster
+    label_nodes(cluster, is_labelled=True)
+    rehearsal.step("4 retire, undone: labels written again")
+    apply.rollback(rehearsal.plan)
+    for home in ("any", *reversed(POOLS)):
+        for one in WORKLOADS:
+            if one.home == home:
+                rehearsal.put(one)
+                rehearsal.moved.discard(one.name)
+        rehearsal.step(f"3 claim, undone: workloads of {home} as before")
+    for body in rehearsal.new("claim"):
+        cluster.delete(body)
+    for name, pool in reversed(POOLS.items()):
+        for node in reversed(pool.nodes):
+            rehearsal.switch_back(name, node)
+            rehearsal.step(f"2 bridge, undone: node {node} switched back")
+    for body in [*rehearsal.new("bridge"), *rehearsal.new("prepare"), *map(vendor_class, CLASSES)]:
+        if cluster.exists(body):
+            cluster.delete(body)
+    rehearsal.step("1 prepare, undone: classes deleted")
+
+
+def state(cluster: Cluster) -> dict[str, Any]:
+    """What the rollout touches, without what a cluster makes up anew each time."""
+    found: dict[str, Any] = {w.name: settled(cluster.read(w.body)) for w in WORKLOADS}
+    for pool in POOLS.values():
+        for name in pool.nodes:
+            node = cluster.read(reference("v1", "Node", name))
+            has = node["status"]["allocatable"]
+            found[name] = (node["spec"], node["metadata"]["labels"], has)
+    for kind in ("ResourceClaim", "ResourceClaimTemplate", "ResourceSlice", "DeviceClass"):
+        found[kind] = [one["metadata"]["name"] for one in cluster.items(RESOURCE, kind)]
+    return found
+
+
+def settled(body: Json) -> Json:
+    """A workload's spec without its generated parts: a Job's identity, a pod's node and token."""
+    spec: Json = body["spec"]
+    if body["kind"] == "Job":
+        del spec["selector"], spec["template"]["metadata"]["labels"]
+    if body["kind"] == "Pod":
+        del spec["nodeName"], spec["volumes"]
+        for one in spec["containers"]:
+            del one["volumeMounts"]
+    return spec

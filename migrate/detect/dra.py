@@ -32,12 +32,9 @@ def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> I
     for where, value in objects:
         kind, found = str(value["kind"]), upgrade.version(str(value["apiVersion"]))
         wrong = tuple(mistakes.of_object(value, where, versions))
-        if manifest.origin.via == "template" and any(m.name == mistakes.BOTH for m in wrong):
-            # Both branches of a template stand in one object: it chooses by version itself.
-            wrong = tuple(m for m in wrong if m.name not in _BY_VERSION)
-        elif upgrade.is_old(kind, found):
+        if upgrade.is_old(kind, found) and not _chooses(manifest, wrong):
             yield _finding(manifest, (*where, "apiVersion"), f"{kind}@{found}")
-        yield from (_told(manifest, mistake, rules) for mistake in wrong)
+        yield from (_told(manifest, mistake, rules) for mistake in _meant(manifest, wrong))
     if manifest.kind == "Namespace" and not manifest.group:
         yield from (_told(manifest, m, rules) for m in mistakes.of_namespace(manifest.body))
     if any(field[-1] in {"resourceClaims", "claims", "devices"} for field, _ in entries):
@@ -60,7 +57,19 @@ def _elsewhere(
         yield from podclaims.shared(pod, manifest.kind, manifest.body)
     for field, spec in podclaims.claim_specs(iter(entries)):
         if not any(field[: len(where)] == where for where in inside):
-            yield from mistakes.of_spec(spec, field, versions)
+            yield from _meant(manifest, tuple(mistakes.of_spec(spec, field, versions)))
+
+
+def _chooses(manifest: Manifest, wrong: tuple[Mistake, ...]) -> bool:
+    """Whether both branches of a template stand in one object: it chooses by version itself."""
+    return manifest.origin.via == "template" and any(m.name == mistakes.BOTH for m in wrong)
+
+
+def _meant(manifest: Manifest, wrong: tuple[Mistake, ...]) -> tuple[Mistake, ...]:
+    """The mistakes that are not two branches of one template."""
+    if not _chooses(manifest, wrong):
+        return wrong
+    return tuple(m for m in wrong if m.name not in _BY_VERSION)
 
 
 def _told(manifest: Manifest, mistake: Mistake, rules: tuple[Rule, ...]) -> Finding:

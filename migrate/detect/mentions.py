@@ -144,7 +144,8 @@ def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]
                 yield replace(finding, field=field, column=column)
         elif isinstance(field[-1], str) and field[-1] != "name" and kube.is_device_resource(value):
             match = ruleset.resource(rules, value)
-            if match and field[-1] != "key":
+            bounds = kube.spot(manifest.group, manifest.kind, field)
+            if match and bounds is None and field[-1] != "key":
                 line, column = manifest.position(field)
                 yield Finding(
                     usage="container",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from migrate import __version__, yamltext
 from migrate.emit import listing, patches, report
 from migrate.emit.rewrite import Rewrite
-from migrate.model import PHASES, Change, Check, Phase, Plan, Rule
+from migrate.model import PHASES, Change, Check, Edit, Phase, Plan, Rule
 from migrate.planning import creations
 
 NUMBERS: Final = {name: f"{i}-{name}" for i, name in enumerate(PHASES, start=1)}
@@ -131,12 +131,15 @@ def files(
         "README.md": report.markdown(body).encode(),
         "record.json": _json(record(plan, rules)),
     }
+    edited: dict[int, tuple[Edit, ...]] = {}
     for phase in plan.phases:
         folder = NUMBERS[phase.name]
         told = next(p for p in body["phases"] if p["name"] == phase.name)
         made[f"{folder}/README.md"] = report.phase(told).encode()
         made |= {f"{folder}/{path}": data for path, data in _objects(phase).items()}
-        made |= {f"{folder}/{path}": data for path, data in _patches(phase).items()}
+        made |= {f"{folder}/{path}": data for path, data in _patches(phase, edited).items()}
+        for change in phase.changes:
+            edited[id(change.manifest)] = (*edited.get(id(change.manifest), ()), *change.edits)
         for rewrite in rewrites:
             if rewrite.phase == phase.name and rewrite.diff:
                 made[f"{folder}/diff/{_flat(rewrite.path)}.diff"] = rewrite.diff
@@ -168,8 +171,11 @@ def _object_name(kind: str, namespace: str, name: str) -> str:
     return "-".join(listing.printable(p).replace("/", "-") for p in parts if p) + ".yaml"
 
 
-def _patches(phase: Phase) -> dict[str, bytes]:
-    """A JSON Patch per edited object, and the kustomization that applies them to rendered ones."""
+def _patches(phase: Phase, earlier: Mapping[int, tuple[Edit, ...]]) -> dict[str, bytes]:
+    """A JSON Patch per edited object, and the kustomization that applies them to rendered ones.
+
+    `earlier` are the edits of the phases before this one, by the identity of their manifest.
+    """
     made: dict[str, bytes] = {}
     rendered: list[tuple[str, Change]] = []
     for change in phase.changes:
@@ -179,10 +185,11 @@ def _patches(phase: Phase) -> dict[str, bytes]:
         name = f"{stem}.json"
         while f"patches/{name}" in made:
             name, number = f"{stem}-{number}.json", number + 1
-        operations = patches.operations(change.manifest.body, change.edits)
+        done = earlier.get(id(change.manifest), ())
+        operations = patches.operations(change.manifest.body, change.edits, done)
         if change.manifest.origin.via == "stream":
             rendered.append((f"patches/{name}", change))
-        else:
+        elif "." not in change.manifest.group:
             operations = patches.as_served(operations)
         made[f"patches/{name}"] = patches.text(operations)
     if rendered:

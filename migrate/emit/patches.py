@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from migrate import yamltext
 from migrate.emit import listing
 from migrate.errors import PlanError
 from migrate.model import Change, Edit, Manifest
 
+_AMOUNTS: Final = frozenset({"limits", "requests", "hard"})
+"""The maps of built-in kinds whose values are quantities."""
 
-def operations(body: Any, edits: Iterable[Edit]) -> list[dict[str, Any]]:
+
+def operations(
+    body: Any, edits: Iterable[Edit], earlier: Iterable[Edit] = ()
+) -> list[dict[str, Any]]:
     """RFC 6902 operations; a `test` stands before everything that is replaced or removed.
 
+    Shape: all edits are of `body`; those of earlier phases have been made when this patch is used.
     Raises: PlanError if the operations do not give the edited object, which is a defect of ours.
     """
     import jsonpatch
 
-    after = yamltext.intended(body, edits)
-    made = list(_between(body, after, ""))
-    if jsonpatch.apply_patch(body, made) != after:
+    done = tuple(earlier)
+    before = yamltext.intended(body, done) if done else body
+    after = yamltext.intended(body, (*done, *edits))
+    made = list(_between(before, after, ""))
+    if jsonpatch.apply_patch(before, made) != after:
         raise PlanError("a JSON Patch does not give the object that was meant")
     return made
 
 
 def as_served(made: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The operations for an object in a cluster, where every amount that they test is text.
+    """The operations for an object of a built-in kind in a cluster, where amounts are text.
 
-    Source: apimachinery `resource.Quantity`: a manifest may say 1, an API server says "1".
+    Source: apimachinery `resource.Quantity`: a manifest may say 1, an API server says "1". Custom
+    kinds are kept as they were written.
     """
     return [
         {**operation, "value": _as_served(operation["value"], tuple(operation["path"].split("/")))}
@@ -41,7 +50,7 @@ def as_served(made: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _as_served(value: Any, path: tuple[str, ...]) -> Any:
     if isinstance(value, Mapping):
         return {key: _as_served(item, (*path, str(key))) for key, item in value.items()}
-    is_amount = isinstance(value, int) and path[-2:-1] in {("limits",), ("requests",)}
+    is_amount = isinstance(value, int) and len(path) > 1 and path[-2] in _AMOUNTS
     return str(value) if is_amount else value
 
 

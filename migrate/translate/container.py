@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -75,6 +76,7 @@ def asked(pod: kube.PodSpec, rules: tuple[Rule, ...]) -> Asked:
                 refused.append(reason)
             else:
                 asks.append(Ask(container, name, kube.whole(limit) or 0, match))
+    refused += _together(asks)
     return Asked(tuple(asks), tuple(dict.fromkeys(refused)), tuple(other.items()))
 
 
@@ -82,6 +84,23 @@ def _map(container: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     resources = container.get("resources")
     found = resources.get(key) if isinstance(resources, Mapping) else None
     return found if isinstance(found, Mapping) else {}
+
+
+def _together(asks: Iterable[Ask]) -> list[str]:
+    """Why containers cannot each ask for devices that are given out a whole node at a time."""
+    users = Counter(
+        ask.resource
+        for ask in asks
+        if ask.count
+        and ask.container.role != "init"
+        and ask.match.resource.allocation_mode == "All"
+    )
+    return [
+        f"{number} containers ask for {name}, and all of a node's are given out together: "
+        "let the containers share one claim"
+        for name, number in users.items()
+        if number > 1
+    ]
 
 
 def _divided(match: ruleset.Match | None, beside: set[str]) -> list[str]:
@@ -197,11 +216,20 @@ def resource_selectors(ask: Ask) -> tuple[str, ...]:
 
 def _reused(ask: Ask, made: list[tuple[Ask, int]]) -> list[int]:
     """The request of another container to use: the smallest that is enough, else the largest."""
-    same = [i for i, (other, _) in enumerate(made) if other.resource == ask.resource]
+    same = [
+        i
+        for i, (other, _) in enumerate(made)
+        if other.resource == ask.resource and not _is_running(other.container, ask.container)
+    ]
     enough = [i for i in same if made[i][1] >= ask.count]
     if enough:
         return [min(enough, key=lambda i: made[i][1])]
     return [max(same, key=lambda i: made[i][1])] if same else []
+
+
+def _is_running(other: kube.Container, init: kube.Container) -> bool:
+    """Whether a sidecar has started, and holds its devices, when an init container runs."""
+    return other.role == "sidecar" and other.field[-1] < init.field[-1]  # type: ignore[operator]
 
 
 def _names(asks: list[Ask]) -> list[str]:

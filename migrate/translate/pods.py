@@ -225,7 +225,7 @@ def _claim(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
     taken = [str(e["name"]) for e in listed if isinstance(e, Mapping) and "name" in e]
     owner = (pod.manifest.namespace, pod.manifest.name or pod.manifest.kind)
     made = claims.claims(context.target, owner, requests, pod.uses, pod.placed.preferred, taken)
-    edits, reason = _claim_edits(pod, made, listed)
+    edits, reason = _claim_edits(pod, made)
     if reason:
         return _manual(pod, findings, reason)
     added, more = _tolerations(pod)
@@ -250,9 +250,7 @@ def _claim(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
     )
 
 
-def _claim_edits(
-    pod: Pod, made: tuple[claims.Claim, ...], listed: list[Any]
-) -> tuple[tuple[Edit, ...], str]:
+def _claim_edits(pod: Pod, made: tuple[claims.Claim, ...]) -> tuple[tuple[Edit, ...], str]:
     """The edits of containers and pod, or the reason why they cannot be made."""
     edits = list(container.removals(pod.asked.asks))
     for use in pod.uses:
@@ -262,20 +260,18 @@ def _claim_edits(
                 f"{use.container.name} needs a part of a claim that it cannot name: "
                 "split the pod's requests by hand"
             )
-        resources = use.container.body.get("resources", {})
-        own = resources.get("claims")
-        place = (*use.container.field, "resources", "claims")
-        edits += _appended(place, own if isinstance(own, list) else None, list(said))
+        own = use.container.body.get("resources", {}).get("claims", ABSENT)
+        edits += _appended((*use.container.field, "resources", "claims"), own, list(said))
     entries = [{"name": c.entry, "resourceClaimTemplateName": c.template.name} for c in made]
-    place = (*pod.spec.field, "resourceClaims")
-    return (*edits, *_appended(place, listed or None, entries)), ""
+    own = pod.spec.body.get("resourceClaims", ABSENT)
+    return (*edits, *_appended((*pod.spec.field, "resourceClaims"), own, entries)), ""
 
 
-def _appended(place: tuple[str | int, ...], items: list[Any] | None, new: list[Any]) -> list[Edit]:
-    """Edits that add items to a list, or the list with them."""
-    if items is None:
-        return [Edit(place, ABSENT, new)]
-    return [Edit((*place, len(items)), ABSENT, item) for item in new]
+def _appended(place: tuple[str | int, ...], own: Any, new: list[Any]) -> list[Edit]:
+    """Edits that add items to the list that is there, or the list with them."""
+    if isinstance(own, list):
+        return [Edit((*place, len(own)), ABSENT, item) for item in new]
+    return [Edit(place, None if own is None else ABSENT, new)]
 
 
 def _tolerations(pod: Pod) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
@@ -288,11 +284,9 @@ def _tolerations(pod: Pod) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
         return (), ()
     asks = [(a.resource, a.match.rule) for a in pod.counted]
     missing = placement.tolerations(pod.spec, asks)
-    own = pod.spec.body.get("tolerations")
+    own = pod.spec.body.get("tolerations", ABSENT)
     place = (*pod.spec.field, "tolerations")
-    edits = _appended(
-        place, own if isinstance(own, list) and own else None, [dict(b) for b, _ in missing]
-    )
+    edits = _appended(place, own, [dict(body) for body, _ in missing])
     said = tuple(because(f"toleration {body['key']} is written out", why) for body, why in missing)
     return (tuple(edits) if missing else ()), said
 

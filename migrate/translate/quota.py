@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from migrate import kube
 from migrate.model import ABSENT, Change, Edit, Field, Finding, as_text, at
 from migrate.read import ruleset
+from migrate.translate import bounds
 from migrate.translate.context import Context, because
 
 _LATER = (
@@ -42,8 +43,8 @@ def _of_object(findings: list[Finding], context: Context) -> list[Change]:
             maps.setdefault(finding.field[:-1], []).append(_Counted(finding, match))
     for field, counted in maps.items():
         made += _kept(field, counted, context)
-    made += [_manual(tuple(group), why) for why, group in manual.items()]
-    return made + (_explained(explained, context) if explained else [])
+    made += [bounds.left(tuple(group), why) for why, group in manual.items()]
+    return [*made, bounds.explained(explained, context)] if explained else made
 
 
 def _plain(name: str) -> str:
@@ -109,14 +110,7 @@ class _Counted:
     @property
     def selectors(self) -> frozenset[str]:
         """What the resource's own name says of its devices."""
-        return _selectors(self.match)
-
-
-def _selectors(match: ruleset.Match) -> frozenset[str]:
-    resource = match.resource
-    return frozenset(
-        ruleset.expression(s, match.groups, resource.groups) for s in resource.selectors
-    )
+        return bounds.selectors(self.match)
 
 
 def _kept(field: Field, counted: list[_Counted], context: Context) -> list[Change]:
@@ -148,7 +142,7 @@ def _kept(field: Field, counted: list[_Counted], context: Context) -> list[Chang
     )
     if by_name:
         why = "pods go on asking by name, so the old bound stays; nothing is left to add"
-        return [prepare if edits else _manual(findings, why)]
+        return [prepare if edits else bounds.left(findings, why)]
     retire = Change(
         phase="retire",
         manifest=manifest,
@@ -257,110 +251,4 @@ def _carries(one: _Counted) -> bool:
     return any(
         c.name == one.device_class and c.extended_resource_name == name
         for c in (container.classes if container else ())
-    )
-
-
-def _explained(findings: list[Finding], context: Context) -> list[Change]:
-    """One change for all that one object of a known kind names."""
-    manifest = findings[0].manifest
-    known = kube.bound(manifest.group, manifest.kind)
-    if known is None:
-        return [_manual(tuple(findings), "nothing is known of this bound: see what reads it")]
-    names = tuple(dict.fromkeys(f.resource for f in findings))
-    classes = _classes(names, context)
-    mapping, limit = _mapping(names, context)
-    holes = {
-        "{names}": ", ".join(names),
-        "{classes}": ", ".join(dict.fromkeys(classes.values())) or "the class of its driver",
-        "{keys}": ", ".join(dict.fromkeys(map(kube.class_quota, classes.values())))
-        or f"<class>{kube.CLASS_QUOTA}",
-        "{mapping}": mapping,
-    }
-    is_served = kube.serves(context.target, "DRAExtendedResource")
-    notes = (*known.notes, known.later if is_served else known.sooner)
-    labels = [f.resource for f in findings if _is_label(f)]
-    told = tuple(why for name in dict.fromkeys(labels) for why in _of_label(name, context))
-    limits = (limit,) if limit and any("{mapping}" in note for note in notes) else ()
-    return [
-        _manual(
-            tuple(findings),
-            _filled(known.why, holes),
-            (*(_filled(note, holes) for note in notes if note), *limits, *told),
-        )
-    ]
-
-
-def _filled(text: str, holes: Mapping[str, str]) -> str:
-    for hole, said in holes.items():
-        text = text.replace(hole, said)
-    return text
-
-
-def _classes(names: Iterable[str], context: Context) -> dict[str, str]:
-    """The DeviceClass of each name that a rule maps exactly."""
-    found = {name: ruleset.resource(context.rules, name) for name in names}
-    return {
-        name: match.resource.device_class
-        for name, match in found.items()
-        if match and match.resource.maps == "exact"
-    }
-
-
-def _mapping(names: Iterable[str], context: Context) -> tuple[str, str]:
-    """The list that maps DeviceClasses to resource names, as YAML on one line, and its limit."""
-    items: list[str] = []
-    taken: dict[str, str] = {}
-    said = ""
-    for name in names:
-        match = ruleset.resource(context.rules, name)
-        if match is None or match.resource.maps != "exact":
-            continue
-        base, own = match.resource.device_class, _selectors(match)
-        narrowed = [
-            new
-            for (device_class, selectors), new in context.flavours.items()
-            if device_class == base and own <= set(selectors)
-        ]
-        listed = narrowed if own and narrowed else [base, *narrowed]
-        free = [one for one in listed if taken.setdefault(one, name) == name]
-        if free:
-            items.append(f"{{name: {name}, deviceClassNames: [{', '.join(free)}]}}")
-        if own and not narrowed:
-            said = (
-                f"{base} stands for every form of its devices, and a class can be mapped once: "
-                "plan with '--classes flavour' and map a class of its own to each name"
-            )
-    return f"[{', '.join(items) or '{name: <resource>, deviceClassNames: [<class>]}'}]", said
-
-
-def _is_label(finding: Finding) -> bool:
-    manifest = finding.manifest
-    spot = kube.spot(manifest.group, manifest.kind, finding.field)
-    return spot is not None and spot.names != "resource"
-
-
-def _of_label(name: str, context: Context) -> tuple[str, ...]:
-    known = ruleset.label(context.rules, name)
-    return tuple(dict.fromkeys(f"{name}: {label.why}" for _, label in known if label.why))[:1]
-
-
-def _manual(findings: tuple[Finding, ...], why: str, notes: tuple[str, ...] = ()) -> Change:
-    return Change(
-        phase="prepare",
-        manifest=findings[0].manifest,
-        findings=findings,
-        why=why,
-        before=_before(findings),
-        notes=notes,
-    )
-
-
-def _before(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Each name once with all its amounts."""
-    amounts: dict[str, list[str]] = {}
-    for finding in findings:
-        amounts.setdefault(finding.resource, []).append(finding.quantity)
-    return tuple(
-        f"{name}: {', '.join(dict.fromkeys(filter(None, said)))}" if any(said) else name
-        for name, said in amounts.items()
     )
