@@ -814,7 +814,7 @@ def test_half_a_character_is_no_bug(dra: Dra, estate: Path) -> None:
 
 def test_no_secret_is_told(dra: Dra, estate: Path) -> None:
     """Values of variables, arguments and Secrets stay where they are; a marker's own is shown."""
-    secret = "hunter2-correct-horse"  # noqa: S105
+    secret = "hunter2-correct-horse"
     (estate / "k8s/secret.yaml").write_text(f"""\
 apiVersion: v1
 kind: Secret
@@ -911,7 +911,7 @@ def test_python_m_migrate(estate: Path) -> None:
 
 
 def test_kubectl_finds_the_plugin() -> None:
-    """kubectl reads `dra-migrate` as `kubectl-dra_migrate`: a dash in a plugin's name is a space."""
+    """kubectl looks for `dra-migrate` as `kubectl-dra_migrate`: a dash would be a space."""
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert scripts == {"dra-migrate": "migrate.cli:main", "kubectl-dra_migrate": "migrate.cli:main"}
 

@@ -1,4 +1,4 @@
-"""Diffs that git applies, patches that say what they expect, and the component that carries them."""
+"""Diffs that git applies, patches that say what they expect, and the component with them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 
 import jsonpatch
 import pytest
-import unidiff
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from unidiff.patch import PatchSet
 
 from migrate import detect, kube, planning, translate, yamltext
 from migrate.emit import folder, listing, patches, rewrite, unified
-from migrate.model import ABSENT, Change, Edit, Manifest
-from migrate.read import files, ruleset
+from migrate.model import ABSENT, Change, Edit, Manifest, fields
+from migrate.read import files, ruleset, stream
 
 RULES = ruleset.rules()
 RENDERED = """\
@@ -112,7 +112,7 @@ def applied(path: str, before: bytes | None, diff: bytes) -> bytes:
 @settings(max_examples=150)
 @given(spliced())
 def test_git_makes_exactly_the_new_bytes(case: tuple[bytes, Splices]) -> None:
-    """With or without a final newline, with CRLF, for any spans: what git writes is what we meant."""
+    """With or without a final newline, with CRLF, for any spans: git writes what we meant."""
     before, splices = case
     meant = after(before, splices)
     assume(before)
@@ -133,7 +133,7 @@ def test_another_reader_counts_the_same_lines(case: tuple[bytes, Splices]) -> No
     diff = unified.diff("k8s/a.yaml", before, meant, splices)
     # unidiff splits lines where Python does; git, and we, only at a line feed.
     text = "".join("?" if c in "\r\x0b\x0c\x1c\x1d\x1e\x85" else c for c in diff.decode("latin-1"))
-    (file,) = unidiff.PatchSet(io.StringIO(text, newline="\n"))
+    (file,) = PatchSet(io.StringIO(text, newline="\n"))
     assert file.added + file.removed == unified.counted(before, meant, splices)
     assert file.path == "k8s/a.yaml"
 
@@ -229,7 +229,7 @@ BODY = st.dictionaries(
 def edited(draw: st.DrawFn) -> tuple[Any, tuple[Edit, ...]]:
     """An object and one edit of it: a field set, taken out or put in."""
     body = draw(BODY)
-    places = [((), body), *((f, v) for f, v in _fields(body) if isinstance(v, dict | list) and v)]
+    places = [((), body), *((f, v) for f, v in fields(body) if isinstance(v, dict | list) and v)]
     field, container = draw(st.sampled_from(places))
     new = draw(LEAF | st.dictionaries(KEY, LEAF, min_size=1, max_size=2))
     keys = list(container) if isinstance(container, dict) else list(range(len(container)))
@@ -242,20 +242,6 @@ def edited(draw: st.DrawFn) -> tuple[Any, tuple[Edit, ...]]:
     old = container[key]
     assume(what == "remove" or json.dumps(old) != json.dumps(new))
     return body, (Edit((*field, key), old, ABSENT if what == "remove" else new),)
-
-
-def _fields(body: Any) -> list[tuple[tuple[str | int, ...], Any]]:
-    found: list[tuple[tuple[str | int, ...], Any]] = []
-    todo: list[tuple[tuple[str | int, ...], Any]] = [((), body)]
-    while todo:
-        field, value = todo.pop()
-        pairs = value.items() if isinstance(value, dict) else ()
-        if isinstance(value, list):
-            pairs = enumerate(value)
-        for key, child in pairs:
-            found.append(((*field, key), child))
-            todo.append(((*field, key), child))
-    return found
 
 
 @settings(max_examples=300)
@@ -330,7 +316,7 @@ def test_a_patch_is_a_file_whatever_its_object_is_called(
     kind: str, namespace: str, name: str, file: str
 ) -> None:
     body: dict[str, Any] = {}
-    manifest = files.stream.manifests(yamltext.parse(b"a: 1\n"), "a.yaml", "file")[0]
+    manifest = stream.manifests(yamltext.parse(b"a: 1\n"), "a.yaml", "file")[0]
     named = Manifest("v1", kind, namespace, name, body, manifest.origin, manifest.positions)
     said = patches.name(named)
     assert said == file
@@ -384,7 +370,7 @@ def is_target(body: dict[str, Any], target: dict[str, str]) -> bool:
 
 
 def test_kustomize_builds_with_the_component(streamed: tuple[Path, tuple[Change, ...]]) -> None:
-    """Where kubectl is there, its Kustomize has the last word; else the structure is all we have."""
+    """Where kubectl is there, its Kustomize has the last word; else the structure has."""
     root, changes = streamed
     moved = {c.manifest.name for c in changes if c.edits and c.manifest}
     assert moved

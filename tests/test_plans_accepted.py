@@ -13,7 +13,7 @@ from kubernetes.utils.quantity import parse_quantity
 
 from tests.oracle.cluster import Cluster, Refused
 from tests.oracle.fixtures import ControlPlane
-from tests.oracle.planned import Edited, Json, Planned, label
+from tests.oracle.planned import Edited, Json, Planned, label, pod_spec
 
 pytestmark = pytest.mark.controlplane
 
@@ -217,14 +217,6 @@ def unresolved(body: Json, created: tuple[Json, ...]) -> list[str]:
                     f"and {template} has {', '.join(sorted(requests[template]))}"
                 )
     return wrong
-
-
-def pod_spec(body: Json) -> Json:
-    """The pod of a workload of a built-in kind."""
-    spec: Json = body["spec"]
-    if body["kind"] == "CronJob":
-        spec = spec["jobTemplate"]["spec"]
-    return spec if body["kind"] == "Pod" else spec["template"]["spec"]
 
 
 def named(body: Json, suffix: str) -> Json:

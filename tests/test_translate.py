@@ -133,7 +133,7 @@ def outcome(text: str, version: str = "1.34", **options: Any) -> Outcome:
 
 
 def pod(containers: str, more: str = TOLERATED, name: str = "train", kind: str = "Pod") -> str:
-    """A pod with these containers, in flow style; it tolerates everything unless `more` says else."""
+    """A pod with these containers; it tolerates everything unless `more` says otherwise."""
     spec = f"tolerations: [{more}]\n" if more.startswith("{") else more
     lines = "".join(f"  {line}\n" for line in (spec + containers).splitlines())
     return (
@@ -246,7 +246,9 @@ def test_two_resources_of_one_container_are_two_requests_of_one_claim() -> None:
 
 
 def test_claims_that_a_pod_has_already_keep_their_names() -> None:
-    more = "tolerations: [{operator: Exists}]\nresourceClaims: [{name: npu, resourceClaimName: x}]\n"
+    more = (
+        "tolerations: [{operator: Exists}]\nresourceClaims: [{name: npu, resourceClaimName: x}]\n"
+    )
     done = outcome(one(more))
     assert [e["name"] for e in done.pod["resourceClaims"]] == ["npu", "npu-2"]
     assert claims(done.pod["containers"][0]) == [{"name": "npu-2", "request": "npu"}]
@@ -458,7 +460,9 @@ def test_what_has_no_form_for_one_device_stays_and_is_told(more: str, why: str) 
 
 
 def test_a_label_that_a_cloud_writes_goes_on_choosing_nodes() -> None:
-    done = outcome(one("tolerations: [{operator: Exists}]\nnodeSelector: {cloud.example.com/zone: a}\n"))
+    done = outcome(
+        one("tolerations: [{operator: Exists}]\nnodeSelector: {cloud.example.com/zone: a}\n")
+    )
     assert done.pod["nodeSelector"] == {"cloud.example.com/zone": "a"}
     assert done.selectors == []
 
@@ -474,7 +478,18 @@ def test_labels_kept_or_both() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ['" || true || "', "a\\", "\\", '\\"', 'a" //', "a' || true", "{value}", "a\nb", "ü\u202e", "*"],
+    [
+        '" || true || "',
+        "a\\",
+        "\\",
+        '\\"',
+        'a" //',
+        "a' || true",
+        "{value}",
+        "a\nb",
+        "ü\u202e",
+        "*",
+    ],
 )
 def test_no_label_value_leaves_its_place_in_cel(value: str) -> None:
     """Whatever stands in a manifest, the selector compares with exactly that text."""
@@ -716,7 +731,9 @@ def test_a_replica_is_no_sharing() -> None:
         (one("nodeName: node-1\n"), "bypasses the scheduler"),
         (one().replace("image: x, ", ""), "a container has no image"),
         (
-            one().replace("containers:", "ephemeralContainers:").replace("spec:", "spec:\n  containers: [{name: a, image: x}]"),
+            one()
+            .replace("containers:", "ephemeralContainers:")
+            .replace("spec:", "spec:\n  containers: [{name: a, image: x}]"),
             "an ephemeral container",
         ),
     ],

@@ -19,18 +19,19 @@ _UNSAFE: Final = re.compile(r"[^a-zA-Z0-9_]")
 _PIECE: Final = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.|\{[0-9,]*\}|\(\?P<\w+>|[/-]", re.DOTALL)
 _DOMAIN: Final = re.compile(r"((?:\\\.|[\w.-])+)/")
 _ASKED: Final = re.compile(r"\bresource\s*[=!]~?\s*\\*[\"'](?P<names>[^\"'\\]{1,2000})")
-_METRIC: Final = re.compile(r"(?P<metric>[a-zA-Z_:][a-zA-Z0-9_:]{0,200})\s*\{[^{}]{0,2000}\Z")
+_METRIC: Final = re.compile(r"(?P<metric>[a-zA-Z_:][a-zA-Z0-9_:]*)\s*\Z")
 _BY_POD: Final = re.compile(
     r"\b(?:exported_)?(?:pod|container|namespace)(?:_name)?\s*[=!]~?\s*\\*[\"']"
     r"|\b(?:by|on)\s*\([^()]*\b(?:exported_)?pod\b"
 )
-_QUOTE: Final = re.compile(r"(?<!\\)\"")
 _NAME: Final = re.compile(
     r"(?P<domain>[A-Za-z0-9.-]{1,253})(?:/|~1)(?P<name>[A-Za-z0-9._-]{1,63})(?![A-Za-z0-9._~-])"
 )
 """A resource's name, as it stands in JSON Pointers too."""
 _NEVER: Final = "(?!)"
-_LOOK_BACK: Final = 2300
+_LOOK_AROUND: Final = 2000
+"""How long a query is looked at, before a name and behind it."""
+_LONGEST_NAME: Final = 200
 
 
 def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> Iterator[Finding]:
@@ -171,7 +172,11 @@ def _rule(name: str, known: _Known) -> str:
 
 def _metric(text: str, place: int) -> str:
     """The metric in whose braces this place stands."""
-    found = _METRIC.search(text[max(0, place - _LOOK_BACK) : place])
+    start = max(0, place - _LOOK_AROUND)
+    brace = text.rfind("{", start, place)
+    if brace < 0 or text.rfind("}", brace, place) >= 0:
+        return ""
+    found = _METRIC.search(text[max(0, brace - _LONGEST_NAME) : brace])
     return found["metric"] if found else ""
 
 
@@ -190,13 +195,21 @@ def _exported(manifest: Manifest, field: Field, text: str, known: _Known) -> Ite
 
 
 def _query(text: str, place: int) -> str:
-    """The query around this place: of a whole dashboard, the one string."""
-    if not text.lstrip().startswith(("{", "[")):
-        return text
-    before = [found.end() for found in _QUOTE.finditer(text, max(0, place - _LOOK_BACK), place)]
-    behind = _QUOTE.search(text, place)
-    start = before[-1] if before else max(0, place - _LOOK_BACK)
-    return text[start : behind.start() if behind else place + _LOOK_BACK]
+    """The query around this place: of a whole dashboard or file of rules, the one meant."""
+    mark = '"' if text.lstrip().startswith(("{", "[")) else "expr:"
+    start, end = max(0, place - _LOOK_AROUND), place + _LOOK_AROUND
+    before = _mark(text, mark, text.rfind(mark, start, place), start)
+    behind = text.find(mark, place, end)
+    while behind > 0 and text[behind - 1] == "\\":
+        behind = text.find(mark, behind + 1, end)
+    return text[before + 1 if before >= 0 else start : behind if behind >= 0 else end]
+
+
+def _mark(text: str, mark: str, place: int, start: int) -> int:
+    """The nearest mark, going back from `place`, that no backslash escapes; -1 for none."""
+    while place > 0 and text[place - 1] == "\\":
+        place = text.rfind(mark, start, place)
+    return place
 
 
 def _in_policy(text: str, known: _Known) -> Iterator[_Seen]:

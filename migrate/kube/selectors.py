@@ -134,6 +134,8 @@ def _compared(found: re.Match[str]) -> Iterator[tuple[str, str, str]]:
 
 def mended(text: str) -> str:
     """The expression with every mistake put right that has one meaning only."""
+    if len(text) > CEL_LENGTH:
+        return text
     text = _INDEXED.sub(_with_domain, text)
     text = _VALUE.sub(lambda found: f"{found['of']}.asInteger()", text)
     return _RIGHT.sub(_with_compare, text)

@@ -93,6 +93,7 @@ def _of_label(name: str, context: Context) -> tuple[str, ...]:
 
 
 def left(findings: tuple[Finding, ...], why: str, notes: tuple[str, ...] = ()) -> Change:
+    """The change of phase prepare that leaves these findings to a person."""
     return Change(
         phase="prepare",
         manifest=findings[0].manifest,

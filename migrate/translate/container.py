@@ -206,6 +206,11 @@ def _request(
     )
 
 
+def is_all(ask: Ask) -> bool:
+    """Whether the resource stands for every device of the node, whatever the count."""
+    return ask.match.resource.allocation_mode == "All"
+
+
 def resource_selectors(ask: Ask) -> tuple[str, ...]:
     """What the resource's own name says of its devices (a MIG profile)."""
     resource = ask.match.resource
@@ -292,5 +297,5 @@ def renames(asks: Iterable[Ask], names: Mapping[str, str]) -> tuple[Edit, ...]:
 
 def of_pod(findings: Iterable[Finding], pod: kube.PodSpec) -> tuple[Finding, ...]:
     """The findings that stand inside a pod."""
-    size = len(pod.field)
-    return tuple(f for f in findings if f.field[:size] == pod.field)
+    places = [pod.field, *([pod.metadata] if pod.metadata else [])]
+    return tuple(f for f in findings if any(f.field[: len(p)] == p for p in places))

@@ -109,7 +109,8 @@ def condition(
     all_known = ruleset.label(rules, key)
     known = [(rule, label) for rule, label in all_known if label.writer == "plugin"]
     if not known:
-        for _, label in all_known[:1]:
+        said = [label for _, label in all_known if _is_meant(label, values)]
+        for label in (said or [label for _, label in all_known])[:1]:
             _survives(label, key, values, result)
         return ""
     matching = [(rule, label) for rule, label in known if rule.driver and rule.driver in drivers]
@@ -124,6 +125,11 @@ def condition(
     except _StaysError as reason:
         return str(reason)
     return Condition(rule.driver, cel, device_class, said)
+
+
+def _is_meant(label: Label, values: Any) -> bool:
+    """Whether one of the values is one that this label's writer writes."""
+    return any(ruleset.label_value(label, as_text(value)) for value in values or ())
 
 
 def _survives(label: Label, key: str, values: Any, result: Placed) -> None:

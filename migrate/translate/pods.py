@@ -156,6 +156,9 @@ def _cannot(pod: Pod) -> str:
 def _nothing_asked(pod: Pod, findings: tuple[Finding, ...]) -> Change:
     """A pod whose counts are all 0, or that only names labels or the runtime."""
     edits = container.removals(pod.asked.asks)
+    if not edits and pod.asked.other:
+        names = ", ".join(name for name, _ in pod.asked.other)
+        return _manual(pod, findings, f"it belongs to {names}, which stays with its plugin")
     if not edits:
         return _manual(pod, findings, "the pod asks for no device, so nothing takes its place")
     return Change(
@@ -313,6 +316,7 @@ def _reasons(pod: Pod, context: Context) -> tuple[str, ...]:
             reasons.append(
                 because(f"{ask.resource} is shared ({where}): 1 was no whole device", found.note)
             )
+    reasons += [a.match.resource.why for a in pod.counted if container.is_all(a)]
     first = {a.container.name: a for a in pod.counted if a.container.role == "init"}
     for use in pod.uses:
         own = first.get(use.container.name)
@@ -360,7 +364,9 @@ def _before(findings: tuple[Finding, ...]) -> tuple[str, ...]:
 
 
 def _after(requests: Iterable[container.Request]) -> tuple[str, ...]:
-    return tuple(f"{r.count} × {r.device_class}" for r in requests)
+    return tuple(
+        f"{'all' if container.is_all(r.ask) else r.count} × {r.device_class}" for r in requests
+    )
 
 
 def _why_claim(pod: Pod, context: Context) -> str:

@@ -64,6 +64,20 @@ def cases() -> list[Path]:
     return sorted(before.parent for before in FIXTURES.glob("*/*/before"))
 
 
+def case_files(name: str) -> str:
+    """The text of a fixture's files."""
+    paths = (FIXTURES / name / "before").rglob("*")
+    return "\n".join(path.read_bytes().decode(errors="replace") for path in paths if path.is_file())
+
+
+def pod_spec(body: Json) -> Json:
+    """The pod of a workload of a built-in kind."""
+    spec: Json = body["spec"]
+    if body["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    return spec if body["kind"] == "Pod" else spec["template"]["spec"]
+
+
 def of_case(case: Path, place: Path) -> Planned:
     """The plan of a fixture, with its own flags, applied to a copy of its files."""
     args = (case / "args").read_text().split("\n") if (case / "args").exists() else []
