@@ -199,6 +199,8 @@ class LabelValue:
     """A CEL expression, with `{value}` or `{group}`, that is true for the devices meant; "" where the class alone says it."""
     device_class: str = ""
     """The class that the request must name instead, where the value says so (MIG)."""
+    part: bool = False
+    """Whether a unit counted on such a node is a part or a share of a device."""
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Per group (or `value`), plain replacements made before it is put into `cel`."""
     why: str = ""

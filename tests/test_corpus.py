@@ -230,7 +230,7 @@ def _print_table(changes: list[Change], rewrites: tuple[rewrite.Rewrite, ...]) -
 def _only_ours(
     path: str, old: bytes, new: bytes, changes: list[Change], quoted: tuple[str, ...]
 ) -> None:
-    """No line is touched but of a request, a label or a claim, or a comment that the plan quotes."""
+    """No line is touched but of a request, a label, a claim, or a comment that the plan quotes."""
     text = new.decode().replace("\r\n", "\n")
     blocks = {yamltext.dump(c.body, c.comments) for change in changes for c in change.creates}
     for block in blocks:
@@ -239,7 +239,12 @@ def _only_ours(
     touched = [line for line in lines if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
     plain = [line[1:].strip() for line in touched]
     known = {"", "---", *(line.strip() for text in quoted for line in text.splitlines())}
-    strange = [line for line in plain if line not in known and not OURS.search(line)]
+    names = tuple(f.resource for change in changes for f in change.findings)
+    strange = [
+        line
+        for line in plain
+        if line not in known and not OURS.search(line) and not any(name in line for name in names)
+    ]
     assert not strange, (path, strange)
 
 

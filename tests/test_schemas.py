@@ -89,7 +89,7 @@ def described(name: str, part: Any) -> bool:
     """Whether a property says what it is, or what it refers to does."""
     if reference := part.get("$ref", ""):
         part = schema(name)["$defs"][reference.rpartition("/")[2]]
-    return part.get("description", "").endswith((".", "quantity", "writes it"))
+    return bool(part.get("description"))
 
 
 Damage = Callable[[Any], object]

@@ -11,6 +11,9 @@ from migrate.read import ruleset
 _KEYS: Final = frozenset({"runtimeClassName", "path"})
 _MAPS: Final = frozenset({"env", "annotations"})
 
+_NAMED: Final = {"runtime_classes": "runtimeClassName", "host_paths": "hostPath"}
+"""What a value is told of by, where its own name is not a key."""
+
 
 def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> Iterator[Finding]:
     """One finding for every marker that a rule knows."""
@@ -27,7 +30,7 @@ def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> I
                 usage="runtime",
                 manifest=manifest,
                 field=at,
-                resource=name,
+                resource=_NAMED.get(section, name),
                 quantity=said,
                 rule=rule.name,
                 line=line,
@@ -45,9 +48,9 @@ def _marks(field: Field, value: Any) -> Iterator[tuple[str, Field, str, str]]:
     elif above == "env" and isinstance(key, str):
         yield "env", field, key, _said(value)
     elif key == "runtimeClassName" and isinstance(value, str):
-        yield "runtime_classes", field, value, ""
+        yield "runtime_classes", field, value, value
     elif key == "path" and above == "hostPath" and isinstance(value, str):
-        yield "host_paths", field, value, ""
+        yield "host_paths", field, value, value
     elif above == "annotations" and isinstance(key, str):
         yield "annotations", field, key, _said(value)
 

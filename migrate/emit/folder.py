@@ -200,9 +200,7 @@ def _patches(phase: Phase, earlier: Mapping[int, tuple[Edit, ...]]) -> dict[str,
             if not c.is_cluster_scoped
         ]
         # Kustomize reads nothing above a kustomization: it stands over patches and new objects.
-        made["kustomization.yaml"] = yamltext.dump(
-            patches.kustomization(rendered, listed)
-        ).encode()
+        made["kustomization.yaml"] = yamltext.dump(patches.kustomization(rendered, listed)).encode()
     return made
 
 

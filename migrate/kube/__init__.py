@@ -53,7 +53,7 @@ from migrate.kube.names import (
     quantity,
     whole,
 )
-from migrate.kube.places import Place, Support, place, restart
+from migrate.kube.places import Place, Support, place, reader, restart
 from migrate.kube.plugins import Chart, chart, is_plugin_folder
 from migrate.kube.podspecs import Container, PodSpec, Role, podspecs
 from migrate.kube.versions import (
@@ -113,6 +113,7 @@ __all__ = [
     "podspecs",
     "prioritized_request",
     "quantity",
+    "reader",
     "removed",
     "request",
     "restart",

@@ -71,6 +71,11 @@ def place(api_version: str, kind: str, field: Field) -> Place:
     return Place(support, switch, why or _why(kind, at.path if at else (), support))
 
 
+def reader(group: str) -> str:
+    """What a framework of this API group does with the extended resource itself, "" for none."""
+    return str(table("readers")["groups"].get(group, {}).get("why", ""))
+
+
 def restart(kind: str) -> Disruption:
     """What an edit of a pod template of this kind does to the pods that run.
 

@@ -108,8 +108,8 @@ def claim_before(changes: Iterable[Change], apart: Iterable[Check]) -> tuple[Che
     if any(change.edits and _kind(change) == "StatefulSet" for change in changes):
         checks.append(
             Check(
-                "a StatefulSet waits for its own pods before it makes new ones: once it has the new "
-                "template, delete those of its pods that are Pending (their node was switched)",
+                "a StatefulSet waits for its own pods before it makes new ones: once it has the "
+                "new template, delete those of its pods that are Pending (their node was switched)",
                 "kubectl get pods -A --field-selector=status.phase=Pending",
             )
         )

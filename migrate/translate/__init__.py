@@ -41,7 +41,7 @@ def changes(
 
     Raises: PlanError if a finding is in no change, which is a defect of ours.
     """
-    shared = plugin.shared([f for f in findings if f.usage == "plugin"])
+    shared = plugin.shared([f for f in findings if f.usage == "plugin"], rules)
     context = Context(rules, target, options, shared)
     found = [
         pods.pod(manifest, spec, container.of_pod(rest, spec), context)
@@ -66,7 +66,7 @@ def changes(
     return Translation(
         changes=tuple(sorted(made, key=_order)),
         pods=len(moving),
-        countable=sum(pod.is_countable for pod in moving),
+        countable=sum(pods.would_do(pod, context) for pod in moving),
     )
 
 

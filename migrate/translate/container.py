@@ -220,7 +220,7 @@ def resource_selectors(ask: Ask) -> tuple[str, ...]:
 
 
 def _reused(ask: Ask, made: list[tuple[Ask, int]]) -> list[int]:
-    """The request of another container to use: the smallest that is enough, else the largest."""
+    """The requests of other containers to use: the smallest that is enough, else several."""
     same = [
         i
         for i, (other, _) in enumerate(made)
@@ -229,7 +229,12 @@ def _reused(ask: Ask, made: list[tuple[Ask, int]]) -> list[int]:
     enough = [i for i in same if made[i][1] >= ask.count]
     if enough:
         return [min(enough, key=lambda i: made[i][1])]
-    return [max(same, key=lambda i: made[i][1])] if same else []
+    used: list[int] = []
+    for i in sorted(same, key=lambda i: -made[i][1]):
+        if sum(made[j][1] for j in used) >= ask.count:
+            break
+        used.append(i)
+    return sorted(used)
 
 
 def _is_running(other: kube.Container, init: kube.Container) -> bool:

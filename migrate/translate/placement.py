@@ -52,7 +52,7 @@ class Placed:
 
     Shape: `selectors` and `classes` are per driver; `preferred` are the conditions of preferences
     in the order of their weight; `said` is for the report; `stays` and `warnings` are sentences
-    about what is kept or is to be known.
+    about what is kept or is to be known; `parts` say why a count does not mean whole devices.
     """
 
     edits: list[Edit] = field(default_factory=list)
@@ -61,6 +61,7 @@ class Placed:
     preferred: list[Condition] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     stays: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def take(self, condition: Condition, edits: Iterable[Edit]) -> bool:
@@ -109,8 +110,8 @@ def condition(
     all_known = ruleset.label(rules, key)
     known = [(rule, label) for rule, label in all_known if label.writer == "plugin"]
     if not known:
-        said = [label for _, label in all_known if _is_meant(label, values)]
-        for label in (said or [label for _, label in all_known])[:1]:
+        meant = [label for _, label in all_known if _is_meant(label, values)]
+        for label in (meant or [label for _, label in all_known])[:1]:
             _survives(label, key, values, result)
         return ""
     matching = [(rule, label) for rule, label in known if rule.driver and rule.driver in drivers]
@@ -136,9 +137,9 @@ def _survives(label: Label, key: str, values: Any, result: Placed) -> None:
     """Note a label that a cloud or the administrator writes: it goes on choosing nodes."""
     said = ", ".join(map(as_text, values or ()))
     forms = [ruleset.label_value(label, as_text(value)) for value in values or ()]
-    parts = [form.why for form, _ in filter(None, forms) if form.device_class and form.why]
+    parts = [form.why or label.why for form, _ in filter(None, forms) if form.part]
     if parts:
-        result.stays.append(because(f"{key}={said} says that a unit is a part", parts[0]))
+        result.parts.append(because(f"{key}={said} says that a unit is a part", parts[0]))
     elif label.why:
         result.warnings.append(because(f"{key}={said} stays", label.why))
 
@@ -180,10 +181,12 @@ def _form(label: Label, value: str, result: Placed) -> tuple[LabelValue, Mapping
         why = label.why or "it says nothing about a single device"
         raise _StaysError(why if not label.values else f"{value} is not a value it can have")
     form, groups = found
+    if form.part:
+        result.parts.append(because(f"{value} says that a unit is a part", form.why or label.why))
     if form.maps != "exact":
         raise _StaysError(form.why or label.why or "it has no exact form for a device")
     if form.why:
-        result.warnings.append(form.why)
+        result.warnings.append(because(f"{label.key or label.pattern}={value}", form.why))
     return form, groups
 
 
@@ -359,9 +362,8 @@ def tolerations(
 
 
 def _tolerates(toleration: Mapping[str, Any], key: str, effect: str) -> bool:
-    """Whether a toleration covers every taint of this key and effect."""
-    exists = toleration.get("operator") == "Exists"
-    keys = {key} if not exists else {key, "", None}
-    return (
-        exists and toleration.get("key") in keys and toleration.get("effect") in {effect, "", None}
-    ) or (toleration.get("key") == key and toleration.get("effect") in {effect, "", None})
+    """Whether a toleration covers every taint of this key and effect, whatever its value."""
+    if toleration.get("operator") != "Exists":
+        return False
+    keys, effects = {key, "", None}, {effect, "", None}
+    return toleration.get("key") in keys and toleration.get("effect") in effects

@@ -6,7 +6,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from migrate import kube
-from migrate.model import ABSENT, Change, Edit, Field, Finding, Manifest, Part, Sharing, as_text, at
+from migrate.model import (
+    ABSENT,
+    Change,
+    Edit,
+    Field,
+    Finding,
+    Manifest,
+    Part,
+    Rule,
+    Sharing,
+    as_text,
+    at,
+)
 from migrate.translate.context import Context, because
 
 _IN_A_POD = "containers of one pod share what one claim gives: each names it in its resources"
@@ -25,13 +37,18 @@ def changes(findings: Iterable[Finding], context: Context) -> tuple[Change, ...]
     return tuple(_of_object(tuple(group), context) for group in by_object.values())
 
 
-def shared(findings: Iterable[Finding]) -> dict[str, Finding]:
+def shared(findings: Iterable[Finding], rules: Iterable[Rule]) -> dict[str, Finding]:
     """The resources, and the rules, whose counts no longer mean whole devices."""
+    divided = {
+        rule.name: {name for r in rule.container.resources for name in r.divides}
+        for rule in rules
+        if rule.container
+    }
     found: dict[str, Finding] = {}
     for finding in findings:
         if finding.note:
-            found.setdefault(finding.resource, finding)
-            found.setdefault(finding.rule, finding)
+            for name in (finding.resource, finding.rule, *divided.get(finding.rule, ())):
+                found.setdefault(name, finding)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from migrate.model import (
 )
 from migrate.translate import claims, container, placement, runtime
 from migrate.translate.context import Context, Flavour, because
-
 
 _DAEMON: Final = (
     "labels stay, and must stay on the nodes: a DaemonSet makes a pod for every node that they "
@@ -93,18 +92,21 @@ def changes(pod: Pod, context: Context) -> tuple[Change, ...]:
     others = dict(pod.asked.other)
     left = tuple(f for f in pod.findings if f.usage == "container" and f.resource in others)
     mine = tuple(f for f in pod.findings if f not in left)
-    made = [_manual(pod, (f,), others[f.resource], f.resource) for f in left]
+    made = [
+        _manual(pod, tuple(f for f in left if f.resource == name), others[name])
+        for name in dict.fromkeys(f.resource for f in left)
+    ]
     if mine:
         made.insert(0, _change(pod, mine, context))
     return tuple(made)
 
 
 def _change(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
-    why = "; ".join(pod.asked.refused) or _cannot(pod)
+    why = "; ".join((*pod.asked.refused, *dict.fromkeys(pod.placed.parts))) or _cannot(pod)
     if why:
         return _manual(pod, findings, why)
     if not pod.counted:
-        return _nothing_asked(pod, findings)
+        return _nothing_asked(pod, findings, context)
     strategy = _strategy(pod, context)
     if strategy == "bridge":
         return _bridge(pod, findings, context)
@@ -153,14 +155,17 @@ def _cannot(pod: Pod) -> str:
     return ""
 
 
-def _nothing_asked(pod: Pod, findings: tuple[Finding, ...]) -> Change:
+def _nothing_asked(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
     """A pod whose counts are all 0, or that only names labels or the runtime."""
     edits = container.removals(pod.asked.asks)
     if not edits and pod.asked.other:
         names = ", ".join(name for name, _ in pod.asked.other)
         return _manual(pod, findings, f"it belongs to {names}, which stays with its plugin")
     if not edits:
-        return _manual(pod, findings, "the pod asks for no device, so nothing takes its place")
+        marks = _dangers(pod, context)
+        why = "the pod asks for no device"
+        reaches = "; ".join(marks) or "nothing takes its place"
+        return _manual(pod, findings, f"{why}, so {reaches}" if not marks else f"{why}; {reaches}")
     return Change(
         phase="claim",
         manifest=pod.manifest,
@@ -296,36 +301,77 @@ def _tolerations(pod: Pod) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
 
 def _reasons(pod: Pod, context: Context) -> tuple[str, ...]:
     """Why a person should look, a sentence each; none makes a change safe."""
-    reasons = list(dict.fromkeys(pod.placed.stays))
-    if pod.place.support != "keeps":
-        reasons.append(pod.place.why)
-    scheduler = pod.spec.body.get("schedulerName")
-    if isinstance(scheduler, str) and scheduler != "default-scheduler":
-        reasons.append(f"schedulerName {scheduler}: see that this scheduler allocates claims")
+    said = (
+        *pod.placed.stays,
+        *_of_the_place(pod),
+        *_of_the_labels(pod, context),
+        *_of_the_devices(pod, context),
+        *_dangers(pod, context),
+    )
+    return tuple(dict.fromkeys(said))
+
+
+def _of_the_place(pod: Pod) -> Iterator[str]:
+    """What the object, its framework and its scheduler have to do with the move."""
+    if pod.place.support not in {"keeps", "drops"}:
+        yield pod.place.why
+    if scheduler := _scheduler(pod):
+        yield f"schedulerName {scheduler}: see that this scheduler allocates claims"
+    if said := kube.reader(pod.manifest.group):
+        yield said
+    origin = pod.manifest.origin
+    if origin.source and origin.via == "file":
+        yield f"rendered from {origin.source}, which brings the old text back: change it there too"
+    if pod.manifest.kind == "DaemonSet":
+        yield "every pod of the DaemonSet takes devices of its own on its node"
+
+
+def _of_the_labels(pod: Pod, context: Context) -> Iterator[str]:
+    """What labels and preferences lose or keep."""
     if pod.placed.preferred:
-        reasons.append("a preference becomes an order of alternatives, not a score of nodes")
+        yield "a preference becomes an order of alternatives, not a score of nodes"
+    if context.options.placement != "convert":
+        for finding in pod.findings:
+            if finding.usage == "placement":
+                said = f"{finding.resource}={finding.quantity}"
+                yield f"{said} stays, as chosen: keep what writes it running"
+
+
+def _of_the_devices(pod: Pod, context: Context) -> Iterator[str]:
+    """What the devices are, beside a number of whole ones that no one else has."""
     if pod.asked.other:
         names = ", ".join(name for name, _ in pod.asked.other)
-        reasons.append(f"{names} stays with its device plugin: the two are no longer aligned")
-    if pod.manifest.kind == "DaemonSet":
-        reasons.append("every pod of the DaemonSet takes devices of its own on its node")
+        yield f"{names} stays with its device plugin: the two are no longer aligned"
     for ask in pod.counted:
-        found = context.shared.get(ask.resource) or context.shared.get(ask.match.rule.name)
-        if found:
+        if found := _sharing(ask, context):
             where = f"{found.manifest.origin.path}:{found.line}"
-            reasons.append(
-                because(f"{ask.resource} is shared ({where}): 1 was no whole device", found.note)
-            )
-    reasons += [a.match.resource.why for a in pod.counted if container.is_all(a)]
+            yield because(f"{ask.resource} is shared ({where}): 1 was no whole device", found.note)
+        if container.is_all(ask):
+            yield ask.match.resource.why
     first = {a.container.name: a for a in pod.counted if a.container.role == "init"}
     for use in pod.uses:
         own = first.get(use.container.name)
         total = sum(r.count for r in pod.requests if r.name in use.requests)
         if own and total > own.count:
-            reasons.append(
-                f"init container {use.container.name} sees {total} devices instead of {own.count}"
-            )
-    return tuple(dict.fromkeys(reasons)) + _dangers(pod, context)
+            yield f"init container {use.container.name} sees {total} devices instead of {own.count}"
+
+
+def _scheduler(pod: Pod) -> str:
+    """The scheduler the pod names, "" for Kubernetes' own."""
+    name = pod.spec.body.get("schedulerName")
+    return name if isinstance(name, str) and name != "default-scheduler" else ""
+
+
+def _sharing(ask: container.Ask, context: Context) -> Finding | None:
+    """The setting under which a count of this resource does not mean whole devices."""
+    return context.shared.get(ask.resource) or context.shared.get(ask.match.rule.name)
+
+
+def would_do(pod: Pod, context: Context) -> bool:
+    """Whether a DeviceClass that carries the resource's name would serve the pod as it is."""
+    told = pod.placed.parts or _cannot(pod) or _scheduler(pod)
+    shared = any(_sharing(ask, context) for ask in pod.counted)
+    return pod.is_countable and not told and not shared
 
 
 def _dangers(pod: Pod, context: Context) -> tuple[str, ...]:
@@ -340,14 +386,13 @@ def _notes(pod: Pod, context: Context) -> tuple[str, ...]:
     return (*dict.fromkeys(pod.placed.warnings), *kept)
 
 
-def _manual(pod: Pod, findings: tuple[Finding, ...], why: str, resource: str = "") -> Change:
-    asks = [f for f in findings if not resource or f.resource == resource]
+def _manual(pod: Pod, findings: tuple[Finding, ...], why: str) -> Change:
     return Change(
         phase="claim",
         manifest=pod.manifest,
         findings=findings,
         why=why,
-        before=_before(tuple(asks)),
+        before=_before(findings),
     )
 
 
@@ -357,7 +402,8 @@ def _before(findings: tuple[Finding, ...]) -> tuple[str, ...]:
     for finding in findings:
         if finding.usage == "container":
             counts[(finding.container, f"{finding.quantity} × {finding.resource}")] = None
-    labels = [f"{f.resource}={f.quantity}" for f in findings if f.usage == "placement"]
+    usages = {"placement"} if counts else {"placement", "runtime"}
+    labels = [f"{f.resource}={f.quantity}" for f in findings if f.usage in usages]
     many = len({name for name, _ in counts}) > 1
     asks = [f"{said} ({name})" if many and name else said for name, said in counts]
     return (*asks, *dict.fromkeys(labels))

@@ -21,12 +21,14 @@ def said(findings: Iterable[Finding], rules: tuple[Rule, ...]) -> tuple[tuple[st
     sentences: dict[str, bool] = {}
     for finding in findings:
         section = next((s for part, s in _SECTIONS.items() if part in finding.field), "")
-        known = ruleset.marker(rules, section, finding.resource)
+        is_value = section in {"runtime_classes", "host_paths"}
+        name = finding.quantity if is_value else finding.resource
+        known = ruleset.marker(rules, section, name)
         if known is None:
             continue
         _, marker = known
         why = marker.values.get(finding.quantity)
         value = f"={finding.quantity}" if finding.quantity else ""
-        sentence = because(f"{finding.resource}{value} stays", why or marker.why)
+        sentence = because(f"{finding.resource}{value}", why or marker.why)
         sentences[sentence] = marker.warns and why is None
     return tuple(sentences.items())
