@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import subprocess
@@ -99,7 +100,7 @@ class Took:
 
 def tree(root: Path, files: int, share: float) -> int:
     """How many bytes the manifests have that were written; a share of them asks for a device."""
-    chance = random.Random(SEED)  # noqa: S311
+    chance = random.Random(SEED)
     size = 0
     for number in range(files):
         asks = chance.random() < share
@@ -138,13 +139,14 @@ print(json.dumps([took, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss /
 """
 
 
-def took(command: Sequence[str], repeat: int) -> Took:
+def took(command: Sequence[str], repeat: int, where: Path = ROOT) -> Took:
     """What a command took at best."""
     runs: list[tuple[float, float]] = []
     for _ in range(repeat):
         done = subprocess.run(
             [sys.executable, "-c", MEASURED, *command],
-            cwd=ROOT,
+            cwd=where,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             check=True,
         )
@@ -157,9 +159,61 @@ def said(title: str, measured: Took, yardstick: Took, files: int = 0) -> None:
     """Print one measure, and how it stands to the yardstick."""
     rate = f"{files / measured.seconds:10,.0f} files/s" if files else " " * 18
     print(
-        f"{title:44} {measured.seconds * 1000:8,.0f} ms {rate} {measured.memory:6,.0f} MiB"
-        f"  × {measured.seconds / yardstick.seconds:.2f}"
+        f"{title:48} {measured.seconds * 1000:8,.0f} ms {rate} {measured.memory:6,.0f} MiB"
+        f"  × {measured.seconds / yardstick.seconds:.2f}",
+        flush=True,
     )
+
+
+PYTHON = (sys.executable,)
+OURS = (sys.executable, "-m", "migrate")
+
+
+def starts(repeat: int) -> None:
+    """How long it takes until a person sees something."""
+    print("Start")
+    with tempfile.TemporaryDirectory() as name:
+        tree(Path(name), 1, 1.0)
+        bare = took([*PYTHON, "-c", "pass"], repeat)
+        said("python -c pass", bare, bare)
+        said("PyYAML, import and one file", took([*PYTHON, "-c", PYYAML, name], repeat), bare)
+        said("dra-migrate --help", took([*OURS, "--help"], repeat), bare)
+        for verb in ("scan", "plan"):
+            said(f"dra-migrate {verb}, one file", took([*OURS, verb, name], repeat), bare)
+
+
+def scans(files: int, repeat: int) -> None:
+    """How fast files are read, where few of them matter and where all do."""
+    for share, title in ((0.05, "one in twenty asks"), (1.0, "all ask")):
+        with tempfile.TemporaryDirectory() as name:
+            size = tree(Path(name), files, share)
+            print(f"\nScan: {files:,} files, {size / 1e6:.1f} MB, {title} for a device")
+            yardstick = took([*PYTHON, "-c", PYYAML, name], repeat)
+            said("PyYAML CSafeLoader, all files", yardstick, yardstick, files)
+            read = took([*PYTHON, "-c", READ, name], repeat)
+            said("reading the bytes", read, yardstick, files)
+            scan = took([*OURS, "scan", name, "--quiet"], repeat)
+            said("dra-migrate scan", scan, yardstick, files)
+            ruamel = took([*PYTHON, "-c", RUAMEL, name], 1)
+            said("ruamel.yaml round trip, loading only", ruamel, yardstick, files)
+
+
+def plans(workloads: int) -> None:
+    """How fast a tree is planned, written and given back."""
+    print(f"\nPlan: {workloads:,} workloads, each edited, each with a claim template")
+    with tempfile.TemporaryDirectory() as name:
+        here = Path(name)
+        tree(here / "tree", workloads, 1.0)
+        yardstick = took([*PYTHON, "-c", PYYAML, "tree"], 1, here)
+        said("PyYAML CSafeLoader, all files", yardstick, yardstick, workloads)
+        for verb in (
+            ("plan", "tree", "--quiet"),
+            ("plan", "tree", "--quiet", "-o", "plan"),
+            ("apply", "plan", "--phase", "claim", "--yes"),
+            ("rollback", "plan"),
+        ):
+            title = " ".join(["dra-migrate", *verb])
+            said(title, took([*OURS, *verb], 1, here), yardstick, workloads)
 
 
 def main() -> None:
@@ -169,53 +223,12 @@ def main() -> None:
     parser.add_argument("--workloads", type=int, default=1000)
     parser.add_argument("--repeat", type=int, default=5)
     args = parser.parse_args()
-    python, ours = [sys.executable], [sys.executable, "-m", "migrate"]
-    # The first start compiles our modules; it is nobody's measure.
-    took([*ours, "rules", "list"], 1)
-    print(
-        f"Python {sys.version.split()[0]}, best of {args.repeat}; × is the ratio to the first line\n"
-    )
-
-    with tempfile.TemporaryDirectory() as name:
-        one = Path(name) / "one"
-        tree(one, 1, 1.0)
-        print("Start")
-        bare = took([*python, "-c", "pass"], args.repeat)
-        said("python -c pass", bare, bare)
-        yaml = [*python, "-c", PYYAML, str(one)]
-        said("PyYAML, import and one file", took(yaml, args.repeat), bare)
-        said("dra-migrate --help", took([*ours, "--help"], args.repeat), bare)
-        said("dra-migrate scan, one file", took([*ours, "scan", str(one)], args.repeat), bare)
-        said("dra-migrate plan, one file", took([*ours, "plan", str(one)], args.repeat), bare)
-
-    for share, title in ((0.05, "one in twenty asks"), (1.0, "all ask")):
-        with tempfile.TemporaryDirectory() as name:
-            size = tree(Path(name), args.files, share)
-            print(f"\nScan: {args.files:,} files, {size / 1e6:.1f} MB, {title} for a device")
-            few = max(args.repeat // 2, 1)
-            yardstick = took([*python, "-c", PYYAML, name], few)
-            said("PyYAML CSafeLoader, all files", yardstick, yardstick, args.files)
-            read = took([*python, "-c", READ, name], few)
-            said("reading the bytes", read, yardstick, args.files)
-            said("dra-migrate scan", took([*ours, "scan", name, "-q"], few), yardstick, args.files)
-            ruamel = took([*python, "-c", RUAMEL, name], 1)
-            said("ruamel.yaml round trip, loading only", ruamel, yardstick, args.files)
-
-    with tempfile.TemporaryDirectory() as name:
-        root, count = Path(name) / "tree", args.workloads
-        tree(root, count, 1.0)
-        print(f"\nPlan: {count:,} workloads, each edited, each with a claim template")
-        yardstick = took([*python, "-c", PYYAML, str(root)], 1)
-        said("PyYAML CSafeLoader, all files", yardstick, yardstick, count)
-        report = took([*ours, "plan", str(root), "-q"], 1)
-        said("dra-migrate plan, the report", report, yardstick, count)
-        plan = str(Path(name) / "plan")
-        written = took([*ours, "plan", str(root), "-q", "-o", plan], 1)
-        said("dra-migrate plan -o", written, yardstick, count)
-        applied = took([*ours, "apply", plan, "--phase", "claim", "--yes"], 1)
-        said("dra-migrate apply", applied, yardstick, count)
-        undone = took([*ours, "rollback", plan], 1)
-        said("dra-migrate rollback", undone, yardstick, count)
+    # The first start compiles our modules, which no other does.
+    took([*OURS, "rules", "list"], 1)
+    print(f"Python {sys.version.split()[0]}; × is the ratio to the first line of each part\n")
+    starts(args.repeat)
+    scans(args.files, max(args.repeat // 2, 1))
+    plans(args.workloads)
     most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"\nThe most memory that any of these took: {most:,.0f} MiB")
 

@@ -97,6 +97,8 @@ def test_case(
         diffs_apply(plan / f"{number}-{phase}", work)
         run("apply", str(plan), "--phase", phase, "--yes")
     after = tree(work)
+    if bless:
+        shutil.rmtree(case / "after", ignore_errors=True)
     if bless and after != before:
         agrees_tree(case / "after", after, bless=True)
     if (case / "after").exists():

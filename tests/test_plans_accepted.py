@@ -90,7 +90,15 @@ def judge_all(cluster: Cluster, plans: list[Planned], minor: str) -> Judged:
 
 def bodies(plan: Planned) -> Iterator[Json]:
     yield from plan.created
-    yield from (edited.before for edited in plan.edited if edited.holder != "Template")
+    for edited in plan.edited:
+        if edited.holder != "Template":
+            yield edited.before if has_pods(edited) else edited.after
+
+
+def has_pods(edited: Edited) -> bool:
+    """Whether the object makes pods; the others that are edited are claims, quotas and the like."""
+    body = edited.after
+    return not body["apiVersion"].startswith("resource.k8s.io/") and body["kind"] != "Namespace"
 
 
 def namespace(body: Json) -> str:
@@ -114,6 +122,9 @@ def judge(cluster: Cluster, plan: Planned, minor: str, judged: Judged) -> None:
         for body in plan.created:
             _judge_created(cluster, plan, body, minor, judged, made)
         for edited in plan.edited:
+            if not has_pods(edited):
+                _judge_upgraded(cluster, plan, edited, judged)
+                continue
             if edited.holder == "Template" or not is_served(cluster, edited.before):
                 judged.counts["custom kinds left out"] += 1
                 continue
@@ -143,6 +154,22 @@ def _judge_created(
     judged.expect(lost(body["spec"], tried["spec"], "spec") == gone, f"{where}: a dry run differs")
     judged.counts["claim templates" if "Template" in body["kind"] else "classes"] += 1
     judged.counts["names dropped as told"] += len(promised)
+
+
+def _judge_upgraded(cluster: Cluster, plan: Planned, edited: Edited, judged: Judged) -> None:
+    """An object of the API itself is taken as it is after, whole; before it may be refused."""
+    after = named(edited.after, "after")
+    if not is_served(cluster, after):
+        judged.counts["not served here"] += 1
+        return
+    try:
+        kept = cluster.create(after, dry_run=True)
+    except Refused as no:
+        judged.wrong.append(f"{plan.name}: {edited.label}: {no}")
+        return
+    gone = lost(after.get("spec", {}), kept.get("spec", {}), "spec")
+    judged.expect(not gone, f"{plan.name}: {edited.label}: the server changes {gone}")
+    judged.counts["upgraded objects"] += 1
 
 
 def _judge_edited(
