@@ -70,10 +70,8 @@ class Loader(yaml.CSafeLoader):
         return made
 
 
-Loader.add_multi_constructor("!", lambda loader, _, node: loader.construct_scalar(node))
-Loader.add_constructor(
-    "tag:yaml.org,2002:value", lambda loader, node: loader.construct_scalar(node)
-)
+Loader.add_multi_constructor("!", lambda _loader, _tag, node: node.value)
+Loader.add_constructor("tag:yaml.org,2002:value", lambda _loader, node: node.value)
 
 
 @pytest.fixture(scope="module")

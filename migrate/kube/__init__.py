@@ -5,6 +5,8 @@
 `places`    which kinds keep claims in their pod templates, and what an edit there restarts
 `versions`  what each minor version serves, and which feature gates it has on
 `claims`    the objects of `resource.k8s.io`, in the form the target serves
+`upgrade`   those objects from one version of the API to another
+`mistakes`  what is refused in them; `selectors` in their CEL; `podclaims` in the claims of pods
 `bounds`    where quotas, queues, pools and schedulers name an extended resource
 `plugins`   the kubelet's folder for plugins, and the kinds that install charts
 `paths`     how tables write the path of a field

@@ -15,6 +15,7 @@ from migrate.model import (
     Finding,
     Manifest,
     Strategy,
+    at,
 )
 from migrate.translate import claims, container, placement, runtime
 from migrate.translate.context import Context, Flavour, because
@@ -230,7 +231,9 @@ def _claim(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
     requests = claims.with_class(pod.requests, context.flavours)
     entries = pod.spec.body.get("resourceClaims")
     listed = entries if isinstance(entries, list) else []
-    taken = [str(e["name"]) for e in listed if isinstance(e, Mapping) and "name" in e]
+    taken = [
+        str(e["name"]) for e in (*listed, *_named(pod)) if isinstance(e, Mapping) and "name" in e
+    ]
     owner = (pod.manifest.namespace, pod.manifest.name or pod.manifest.kind)
     made = claims.claims(context.target, owner, requests, pod.uses, pod.placed.preferred, taken)
     edits, reason = _claim_edits(pod, made)
@@ -256,6 +259,12 @@ def _claim(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
         notes=(*reasons, *_notes(pod, context)),
         lighter=_lighter(pod, context),
     )
+
+
+def _named(pod: Pod) -> list[Any]:
+    """The claims that containers name already, listed by the pod or not."""
+    found = [at(c.body, ("resources", "claims")) for c in pod.spec.containers]
+    return [entry for claims in found if isinstance(claims, list) for entry in claims]
 
 
 def _claim_edits(pod: Pod, made: tuple[claims.Claim, ...]) -> tuple[tuple[Edit, ...], str]:

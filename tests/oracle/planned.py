@@ -185,12 +185,10 @@ class Loader(yaml.CSafeLoader):
         return made
 
 
-Loader.add_multi_constructor("!", lambda loader, _, node: loader.construct_scalar(node))
+Loader.add_multi_constructor("!", lambda _loader, _tag, node: node.value)
 # An API server takes dates as text.
 for _tag in ("value", "timestamp"):
-    Loader.add_constructor(
-        f"tag:yaml.org,2002:{_tag}", lambda loader, node: loader.construct_scalar(node)
-    )
+    Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda _loader, node: node.value)
 
 
 def documents(path: Path) -> list[Any]:
