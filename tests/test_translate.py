@@ -584,8 +584,8 @@ def test_more_preferences_than_alternatives() -> None:
         ({"operator": "Exists", "key": "acme.com/npu", "effect": ""}, True),
         ({"operator": "Exists", "key": "acme.com/npu", "effect": "NoExecute"}, False),
         ({"operator": "Exists", "key": "other"}, False),
-        ({"operator": "Equal", "key": "acme.com/npu", "value": "present"}, True),
-        ({"key": "acme.com/npu", "value": "present", "effect": "NoSchedule"}, True),
+        ({"operator": "Equal", "key": "acme.com/npu", "value": "present"}, False),
+        ({"key": "acme.com/npu", "value": "present", "effect": "NoSchedule"}, False),
         ({"key": "acme.com/npu", "value": "present", "effect": "NoExecute"}, False),
         ({"operator": "Equal", "value": "present"}, False),
         ({"key": ""}, False),
@@ -593,7 +593,7 @@ def test_more_preferences_than_alternatives() -> None:
     ],
 )
 def test_which_tolerations_are_enough(toleration: dict[str, str], *, is_enough: bool) -> None:
-    """One for the same key, whatever value its author knows the taint to have, or for all keys."""
+    """One that covers every taint of the key and effect, as the one that admission added did."""
     body = {"tolerations": [toleration], "containers": []}
     spec = kube.PodSpec((), body, None, ())
     missing = placement.tolerations(spec, [("acme.com/npu", RULE)])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -21,6 +23,12 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+_NAME: Final = re.compile(r"[a-z0-9-]+/[a-z0-9-]+")
+
+Directory = Annotated[
+    Path, typer.Option("--directory", metavar="DIR", help="The folder of your rules.")
+]
 
 
 class Form(Enum):
@@ -141,3 +149,115 @@ def schema() -> None:
     from migrate.read import ruleset
 
     typer.echo(json.dumps(ruleset.schema(), indent=2))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="VENDOR/FAMILY", help="What the rule is called.")],
+    directory: Directory = Path("rules"),
+) -> None:
+    """Write a rule to be filled in and a case to prove it; neither passes until it is filled in."""
+    from migrate.cli import rulecases
+    from migrate.emit import ruledraft
+
+    vendor = name.partition("/")[0]
+    if not _NAME.fullmatch(name) or vendor == "fixtures":
+        raise InputError(
+            f"{name} is no name for a rule",
+            remedy="a name is <vendor>/<family>, in small letters, digits and dashes",
+        )
+    texts = {directory / path: text for path, text in ruledraft.files(name).items()}
+    for path in texts:
+        if path.exists() or path.is_symlink():
+            raise InputError("is there already, and stays as it is", path=str(path))
+    for path, text in texts.items():
+        rulecases.write(path, text)
+        typer.echo(str(path))
+    typer.echo(
+        f"Next: fill both in, then 'dra-migrate rules test {directory}'. For an editor's help:"
+        f" 'dra-migrate rules schema > {directory / 'schema.json'}'.",
+        err=True,
+    )
+
+
+@app.command()
+def test(
+    directories: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DIR…]", help="Folders of your rules.", show_default="rules"),
+    ] = None,
+    *,
+    bless: Annotated[
+        bool,
+        typer.Option("--bless", help="Write what is said now; read the diff before you keep it."),
+    ] = False,
+) -> None:
+    """Check rules of your own, and run the cases beside them; leave with 1 on a difference."""
+    from migrate.cli import rulecases
+    from migrate.emit.listing import printable
+
+    where = directories or [Path("rules")]
+    names = {f"{path.parent.name}/{path.stem}" for home in where for path in home.glob("*/*.yaml")}
+    own = [rule for rule in reading.rules(where) if rule.name in names]
+    proven: set[str] = set()
+    count = wrong = 0
+    for case in rulecases.cases(where, own, bless=bless):
+        count += 1
+        wrong += bool(case.wrong)
+        proven.update(case.proves)
+        word, told = ("WRONG", case.wrong) if case.wrong else ("ok", case.said)
+        typer.echo(printable(f"{word:5}  {case.name}  {told}"))
+        for line in case.diff:
+            typer.echo(printable(line), err=True)
+    for rule in own:
+        if rule.name not in proven:
+            typer.echo(f"no case proves {rule.name}", err=True)
+    typer.echo(f"{len(own)} rules, {count} cases, {wrong} wrong.", err=True)
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
+def drift(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CHART…",
+            help="A chart or manifests with DeviceClasses and ResourceSlices, or '-'.",
+            show_default=False,
+        ),
+    ],
+    *,
+    rules: reading.RuleDirectories = None,
+    no_ignore: reading.NoIgnore = False,
+    quiet: reading.Quiet = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Leave with 1 when a rule drifts.")
+    ] = False,
+) -> None:
+    """Say where a driver's own DeviceClasses and ResourceSlices and our rules differ."""
+    from migrate.emit.listing import printable
+    from migrate.read import ruledrift
+
+    known = reading.rules(rules)
+    read = reading.reading(paths, known, no_ignore=no_ignore, quiet=quiet)
+    compared = [each for each in read.manifests if ruledrift.is_comparable(each)]
+    if not quiet:
+        reading.told(read.unreadable, verbose=False)
+    if not compared:
+        raise InputError(
+            "no DeviceClass and no ResourceSlice is there to compare with",
+            remedy="render the chart first: 'helm template CHART | dra-migrate rules drift -'",
+        )
+    found = ruledrift.drift(compared, known)
+    for each in found:
+        line, column = each.manifest.position(each.field)
+        where = f"{each.manifest.origin.path}:{line}:{column}"
+        typer.echo(printable(f"{where}  {each.level}  {each.rule or '-'}  {each.what}"))
+    drifted = sum(each.level == "drift" for each in found)
+    if not quiet:
+        typer.echo(
+            f"{len(compared)} objects compared, {drifted} places where a rule drifts.", err=True
+        )
+    if check and drifted:
+        raise typer.Exit(1)

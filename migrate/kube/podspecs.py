@@ -10,7 +10,7 @@ from migrate.model import Field
 
 Role = Literal["container", "init", "sidecar", "ephemeral"]
 
-_COLLECTIONS: Final = (dict, list, Mapping, tuple)
+_COLLECTIONS: Final = (dict, list, tuple)
 _LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 _CONTAINER_KEYS: Final = frozenset(
     ("name", "image", "resources", "command", "args", "env", "envFrom", "ports", "volumeMounts")
