@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -16,6 +16,7 @@ from migrate.errors import InputError, PlanError
 from migrate.model import USAGES, Usage
 
 if TYPE_CHECKING:
+    from migrate.emit.rewrite import Rewrite
     from migrate.model import Finding
     from migrate.read.files import Reading
     from migrate.translate import Options
@@ -104,9 +105,10 @@ def plan(asked: Asked) -> None:
     made = planning.plan(translated.changes, target, known, findings)
     tree = rewrite.tree(read.files, read.kustomizations)
     made, rewrites = rewrite.rewritten(made, tree, asked.cluster_objects)
+    root, rewrites = _rooted(rewrites)
     asides = detect.asides(read.files, read.unreadable, known)
     facts = folder.Facts(
-        root=os.path.relpath(Path.cwd(), output) if output else "",
+        root=os.path.relpath(root, output) if output else "",
         options=asked.chosen,
         counts=_counts(read, findings),
         unreadable=tuple((u.path, u.line, u.column, u.reason) for u in read.unreadable),
@@ -128,6 +130,22 @@ def plan(asked: Asked) -> None:
         _next(body, output)
     if asked.check and any(c["safety"] == "manual" for c in report.changes(body)):
         raise typer.Exit(1)
+
+
+def _rooted(rewrites: tuple[Rewrite, ...]) -> tuple[Path, tuple[Rewrite, ...]]:
+    """Where the plan's paths begin, and the rewrites with paths from there.
+
+    The current directory, unless something lies outside it: then what all of it has in common.
+    """
+    here = Path.cwd()
+    files = {r.path: Path(os.path.abspath(r.path)) for r in rewrites if r.is_written}
+    if all(path.is_relative_to(here) for path in files.values()):
+        return here, rewrites
+    root = Path(os.path.commonpath([path.parent for path in files.values()]))
+    return root, tuple(
+        replace(r, path=files[r.path].relative_to(root).as_posix()) if r.path in files else r
+        for r in rewrites
+    )
 
 
 def _gates(said: list[str]) -> dict[str, bool]:

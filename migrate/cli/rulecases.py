@@ -1,16 +1,17 @@
-"""The cases beside a user's rules: each scanned and planned, and held against what it said before."""
+"""The cases beside a user's rules: scanned and planned, and held against what they said before."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -19,6 +20,9 @@ from migrate.errors import InputError, MigrateError
 
 if TYPE_CHECKING:
     from migrate.model import Rule
+
+_USAGE: Final = 2
+"""The exit code for flags that a verb does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +90,27 @@ def _said(verb: Callable[..., None], case: Path, flags: Sequence[str]) -> str:
 
     Raises: InputError for flags that the verb does not take, or by which it would write.
     """
-    import click
 
-    app = typer.Typer(rich_markup_mode=None)
-    app.command()(verb)
-    command: Any = typer.main.get_command(app)
-    out = io.StringIO()
-    with contextlib.chdir(case / "before"), contextlib.redirect_stdout(out):
+    @functools.wraps(verb)
+    def unwriting(*args: Any, **flags: Any) -> None:
+        if flags.get("output"):
+            raise InputError("a case writes no plan folder", path=str(case / "args"))
+        verb(*args, **flags)
+
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command()(unwriting)
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(case / "before"),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
         try:
-            context = command.make_context(verb.__name__, [".", "--quiet", *flags])
-            if context.params.get("output"):
-                raise InputError("a case writes no plan folder", path=str(case / "args"))
-            command.invoke(context)
-        except click.exceptions.Exit:
-            pass
-        except click.ClickException as error:
-            raise InputError(error.format_message(), path=str(case / "args")) from error
+            app([".", "--quiet", *flags])
+        except SystemExit as end:
+            if end.code == _USAGE:
+                told = err.getvalue().strip().splitlines()[-1]
+                raise InputError(told, path=str(case / "args")) from end
     return out.getvalue()
 
 

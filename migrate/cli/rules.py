@@ -180,8 +180,8 @@ def new(
     )
 
 
-@app.command()
-def test(
+@app.command("test")
+def proven(
     directories: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[DIR…]", help="Folders of your rules.", show_default="rules"),
@@ -199,18 +199,18 @@ def test(
     where = directories or [Path("rules")]
     names = {f"{path.parent.name}/{path.stem}" for home in where for path in home.glob("*/*.yaml")}
     own = [rule for rule in reading.rules(where) if rule.name in names]
-    proven: set[str] = set()
+    with_case: set[str] = set()
     count = wrong = 0
     for case in rulecases.cases(where, own, bless=bless):
         count += 1
         wrong += bool(case.wrong)
-        proven.update(case.proves)
+        with_case.update(case.proves)
         word, told = ("WRONG", case.wrong) if case.wrong else ("ok", case.said)
         typer.echo(printable(f"{word:5}  {case.name}  {told}"))
         for line in case.diff:
             typer.echo(printable(line), err=True)
     for rule in own:
-        if rule.name not in proven:
+        if rule.name not in with_case:
             typer.echo(f"no case proves {rule.name}", err=True)
     typer.echo(f"{len(own)} rules, {count} cases, {wrong} wrong.", err=True)
     if wrong:

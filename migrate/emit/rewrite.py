@@ -150,12 +150,20 @@ def rewritten(
             if change.edits and change.manifest is not None and id(change) not in refused:
                 by_file.setdefault(change.manifest.origin.path, []).append(change)
         works: dict[str, _Work] = {}
+        ready: dict[str, Rewrite] = {}
         for path, changes in by_file.items():
-            refused |= _refused(path, changes, tree)
+            not_possible, tried = _tried(phase.name, path, changes, tree)
+            refused |= not_possible
             good = [change for change in changes if id(change) not in refused]
             if good:
                 _plan_file(path, good, tree, works)
-        new = [_made(phase.name, path, work, tree) for path, work in works.items()]
+            # Siblings and kustomizations are what all the files beside them make of them: later.
+            if path in tried and path not in tree.kustomizations:
+                ready[path] = tried[path]
+        new = [
+            ready[path] if path in ready else _made(phase.name, path, work, tree)
+            for path, work in works.items()
+        ]
         made += new
         lost |= {id(f) for c in phase.changes if id(c) in refused for f in c.findings}
         settled = tuple(_settled(change, refused.get(id(change))) for change in phase.changes)
@@ -219,33 +227,39 @@ def _settled(change: Change, refused: str | None) -> Change:
     )
 
 
-def _refused(path: str, changes: list[Change], tree: _Tree) -> dict[int, str]:
-    """Why changes of one file cannot be made: each by itself, then all that are left together."""
+def _tried(
+    phase: PhaseName, path: str, changes: list[Change], tree: _Tree
+) -> tuple[dict[int, str], dict[str, Rewrite]]:
+    """Why changes of one file cannot be made, by their identity, and the rewrites of the others."""
     refused: dict[int, str] = {}
+    made, error = _together(phase, path, changes, tree)
+    if error is None:
+        return refused, made
     for change in changes:
-        try:
-            _tried(path, [change], tree)
-        except MigrateError as error:
+        _, error = _together(phase, path, [change], tree)
+        if error is not None:
             where = f"line {error.line}: " if error.line else ""
             refused[id(change)] = f"{where}{error.reason}"
     good = [change for change in changes if id(change) not in refused]
-    try:
-        _tried(path, good, tree)
-    except MigrateError as error:
+    made, error = _together(phase, path, good, tree)
+    if error is not None:
         why = f"together with the other changes of this file: {error.reason}"
         refused |= {id(change): why for change in good}
-    return refused
+    return refused, made
 
 
-def _tried(path: str, changes: list[Change], tree: _Tree) -> None:
-    """Nothing; the edits of these changes can be made.
-
-    Raises: MigrateError where they cannot.
-    """
+def _together(
+    phase: PhaseName, path: str, changes: list[Change], tree: _Tree
+) -> tuple[dict[str, Rewrite], MigrateError | None]:
+    """The rewrites that changes of one file need, or why there are none."""
     works: dict[str, _Work] = {}
-    _plan_file(path, changes, tree, works)
-    for place, work in works.items():
-        _made("claim", place, work, tree)
+    if not changes:
+        return {}, None
+    try:
+        _plan_file(path, changes, tree, works)
+        return {place: _made(phase, place, work, tree) for place, work in works.items()}, None
+    except MigrateError as error:
+        return {}, error
 
 
 def _plan_file(path: str, changes: Sequence[Change], tree: _Tree, works: dict[str, _Work]) -> None:

@@ -8,7 +8,7 @@ HEADER: Final = "# yaml-language-server: $schema=../schema.json"
 
 _RULE: Final = """\
 {header}
-# Every field that is left empty here is needed: the rule is refused until all of them are filled in.
+# Every field that is left empty here is needed: the rule is refused until all are filled in.
 name: {vendor}/{family}
 # The family, as people call it.
 title:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from migrate.errors import EditRefused, YamlError
@@ -78,6 +79,7 @@ def second_opinion(
     return "a YAML 1.2 parser would read the edited text otherwise"
 
 
+@lru_cache(maxsize=8)
 def _loaded(source: str) -> list[Any] | None:
     """The documents as a YAML 1.2 parser reads them, None where it does not."""
     import warnings
