@@ -924,3 +924,18 @@ def test_rules_show_by_rule_and_by_resource(dra: Dra) -> None:
     by_name = dra("rules", "show", "nvidia/gpu")
     assert by_name.out.startswith("name: nvidia/gpu\n")
     assert dra("rules", "show", "nvidia.com/gpu") == by_name
+
+
+def test_a_tree_beside_the_current_directory_is_planned_and_applied(
+    dra: Dra, estate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths of a plan begin where all its files have something in common."""
+    here = estate.parent / "elsewhere"
+    here.mkdir()
+    before = files(estate)
+    monkeypatch.chdir(here)
+    assert dra("plan", str(estate / "k8s"), "-o", "plan").code == 0
+    assert dra("apply", "plan", "--phase", "claim", "--yes").code == 0
+    assert files(estate) != before
+    assert dra("rollback", "plan").code == 0
+    assert files(estate) == before

@@ -15,7 +15,7 @@ import pytest
 from migrate.read import ruleset
 from tests.oracle.ask import Oracle
 from tests.oracle.objects import claim, device_class, exactly, reference, resource_slice
-from tests.oracle.planned import Edited, Json, Planned, case_files, pod_spec
+from tests.oracle.planned import Edited, Json, Planned, case_files, is_workload, pod_spec
 
 pytestmark = pytest.mark.controlplane  # all fixtures are planned first, which takes a while
 
@@ -23,7 +23,6 @@ DRIVER = "gpu.nvidia.com"
 IMPLICIT = "deviceclass.resource.kubernetes.io/"
 OURS = re.compile(r"nvidia\.com/(gpu|mig-.+)")
 MINORS = ("1.34", "")  # the oldest that has resource.k8s.io/v1, and the newest there is
-WORKLOADS = {"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"}
 VENDORS = {
     one.name: list(one.selectors)
     for rule in ruleset.rules()
@@ -157,10 +156,6 @@ def test_a_pod_runs_on_the_same_nodes_as_before(
     told(f"{minor or 'newest'}: {', '.join(f'{n} {what}' for what, n in counts.items())}")
     assert not wrong, "\n".join(wrong)
     assert counts["pods that some model serves"] > 60
-
-
-def is_workload(body: Json) -> bool:
-    return body["kind"] in WORKLOADS and "." not in body["apiVersion"]
 
 
 def nodes_before(oracle: Oracle, minor: str, edited: Edited) -> set[str]:

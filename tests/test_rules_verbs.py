@@ -330,7 +330,10 @@ def test_an_attribute_that_no_device_has_any_more_is_told(home: Path, version: s
         ("info", "no rule mentions attribute npu.acme.example/type"),
         (
             "drift",
-            "XX",
+            (
+                "the rule asks for attribute npu.acme.example/model, "
+                "which no device of the driver has"
+            ),
         ),
     ]
 

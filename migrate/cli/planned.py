@@ -13,11 +13,10 @@ import typer
 
 from migrate.cli import reading, screen
 from migrate.errors import InputError, PlanError
-from migrate.model import USAGES, Usage
 
 if TYPE_CHECKING:
     from migrate.emit.rewrite import Rewrite
-    from migrate.model import Finding
+    from migrate.model import Finding, Usage
     from migrate.read.files import Reading
     from migrate.translate import Options
 
@@ -69,8 +68,8 @@ NEWEST: Final = "1.34"
 class Asked:
     """What a person asked for, whatever the verb.
 
-    Shape: `usages` are those that are planned; `chosen` are the options by name, as the plan
-    keeps them.
+    Shape: `usages` are those that are planned, all if there are none; `chosen` are the options by
+    name, as the plan keeps them.
     """
 
     paths: list[str]
@@ -79,7 +78,7 @@ class Asked:
     output: Path | None = None
     options: Options
     chosen: dict[str, str] = field(default_factory=dict)
-    usages: tuple[Usage, ...] = USAGES
+    usages: tuple[Usage, ...] = ()
     cluster_objects: str = ""
     rules: list[Path] | None = None
     no_ignore: bool = False
@@ -93,6 +92,7 @@ def plan(asked: Asked) -> None:
     """Read, plan, show, and write the plan folder if one was named."""
     from migrate import detect, kube, planning, translate
     from migrate.emit import folder, report, rewrite
+    from migrate.model import USAGES
 
     output = asked.output
     target = kube.target(asked.kubernetes, _gates(asked.gates or []))
@@ -100,7 +100,8 @@ def plan(asked: Asked) -> None:
     if output is not None:
         _refuse_foreign(output)
     read = reading.reading(asked.paths, known, no_ignore=asked.no_ignore, quiet=asked.quiet)
-    findings = tuple(f for f in detect.findings(read.files, known) if f.usage in asked.usages)
+    usages = asked.usages or USAGES
+    findings = tuple(f for f in detect.findings(read.files, known) if f.usage in usages)
     translated = translate.changes(findings, known, target, asked.options)
     made = planning.plan(translated.changes, target, known, findings)
     tree = rewrite.tree(read.files, read.kustomizations)
@@ -115,7 +116,7 @@ def plan(asked: Asked) -> None:
         asides=tuple(
             f"{a.manifest.origin.path}:{a.line} ({a.shape}) {a.resource}={a.quantity}"
             for a in asides
-            if a.usage in asked.usages
+            if a.usage in usages
         ),
         newer=kube.newer(target),
         pods=translated.pods,
@@ -138,7 +139,7 @@ def _rooted(rewrites: tuple[Rewrite, ...]) -> tuple[Path, tuple[Rewrite, ...]]:
     The current directory, unless something lies outside it: then what all of it has in common.
     """
     here = Path.cwd()
-    files = {r.path: Path(os.path.abspath(r.path)) for r in rewrites if r.is_written}
+    files = {r.path: Path(os.path.normpath(here / r.path)) for r in rewrites if r.is_written}
     if all(path.is_relative_to(here) for path in files.values()):
         return here, rewrites
     root = Path(os.path.commonpath([path.parent for path in files.values()]))

@@ -26,6 +26,12 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 Json = dict[str, Any]
 
+WORKLOADS = {
+    *("Pod", "ReplicationController", "PodTemplate"),
+    *("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
+    *("CronJob", "Job"),
+}
+
 
 @dataclass(frozen=True)
 class Edited:
@@ -70,9 +76,14 @@ def case_files(name: str) -> str:
     return "\n".join(path.read_bytes().decode(errors="replace") for path in paths if path.is_file())
 
 
+def is_workload(body: Json) -> bool:
+    """Whether the object is of a built-in kind that makes pods."""
+    return body["kind"] in WORKLOADS and "." not in body["apiVersion"]
+
+
 def pod_spec(body: Json) -> Json:
     """The pod of a workload of a built-in kind."""
-    spec: Json = body["spec"]
+    spec: Json = body if body["kind"] == "PodTemplate" else body["spec"]
     if body["kind"] == "CronJob":
         spec = spec["jobTemplate"]["spec"]
     return spec if body["kind"] == "Pod" else spec["template"]["spec"]
