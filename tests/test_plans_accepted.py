@@ -208,6 +208,8 @@ def _judge_edited(
         if edited.before["kind"] in REPLACED:
             judged.expect(edited.disruption == "recreate", f"{where}: cannot be edited in place")
             judged.counts["made anew"] += 1
+        elif edited.is_rendered:
+            judged.counts["patched as text"] += 1
         else:
             patched = cluster.patch(before, edited.patch)
             same = comparable(patched) == comparable(after)
@@ -321,7 +323,7 @@ def test_a_patch_of_a_plan_that_is_stale_is_refused_and_changes_nothing(
     counts: Counter[str] = Counter()
     for plan in plans:
         for edited in plan.edited:
-            if edited.holder or not is_served(cluster, edited.before):
+            if edited.holder or edited.is_rendered or not is_served(cluster, edited.before):
                 continue
             if not is_accepted(cluster, without_namespace(edited.before)):
                 continue

@@ -22,6 +22,13 @@ _NARROW: Final = 45
 """Three columns in less room than this are hard to read."""
 _TITLES: Final = ("Workload", "Today", "After", "How", "Safety")
 
+_LISTS: Final = (
+    ("asides", "request", "in comments and texts, left as they are"),
+    ("assumptions", "assumption", "made because no cluster was asked"),
+    ("newer", "thing", "that a newer Kubernetes would add"),
+)
+"""Per list of a plan, the noun of its entries and what is said of them."""
+
 Row = tuple[str, ...]
 
 
@@ -31,7 +38,7 @@ def show(plan: Mapping[str, Any], *, verbose: bool) -> None:
 
     changes = report.changes(plan)
     if sys.stdout.isatty():
-        _screen(plan, changes if verbose else changes[:_MOST], len(changes))
+        _screen(plan, changes if verbose else changes[:_MOST], verbose=verbose)
         return
     typer.echo(f"{_head(plan)}\n")
     for change in changes:
@@ -41,8 +48,8 @@ def show(plan: Mapping[str, Any], *, verbose: bool) -> None:
     for row in _aligned([("Phase", "Who", "What"), *_phases(plan)]):
         typer.echo(f"  {row}")
     typer.echo(f"\n{report.summary(plan)}")
-    if bridged := _bridged(plan):
-        typer.echo(bridged)
+    for line in _told(plan, verbose=verbose):
+        typer.echo(line)
 
 
 def _head(plan: Mapping[str, Any]) -> str:
@@ -68,7 +75,7 @@ def _record(change: Mapping[str, Any]) -> str:
         "; ".join(change["after"]) or "-",
         change["strategy"] or "-",
         change["safety"],
-        "; ".join(_said(change)) or change["why"],
+        "; ".join(said.rstrip(".") for said in _said(change)) or change["why"],
     )
     return "\t".join(map(printable, said))
 
@@ -104,7 +111,23 @@ def _bridged(plan: Mapping[str, Any]) -> str:
     )
 
 
-def _screen(plan: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], total: int) -> None:
+def _told(plan: Mapping[str, Any], *, verbose: bool) -> list[str]:
+    """What else is to be known, a line each: the bridge, and three lists or their lengths."""
+    from migrate.emit import report
+    from migrate.emit.listing import printable
+
+    told = [line for line in [_bridged(plan)] if line]
+    for key, noun, rest in _LISTS:
+        entries = plan[key]
+        if entries and verbose:
+            told += [f"{report.plural(len(entries), noun)} {rest}:"]
+            told += [f"  {printable(entry)}" for entry in entries]
+        elif entries:
+            told.append(f"{report.plural(len(entries), noun)} {rest} ('--verbose' lists them).")
+    return told
+
+
+def _screen(plan: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], *, verbose: bool) -> None:
     """The report for a terminal of whatever width."""
     from rich.console import Console
     from rich.text import Text
@@ -117,16 +140,16 @@ def _screen(plan: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], total: 
     console.print(Text(f"{_head(plan)}\n"))
     if shown:
         _table(console, shown)
-        if total > len(shown):
-            console.print(Text(f"{total - len(shown)} more ('--verbose' shows them)"))
+        if left := len(report.changes(plan)) - len(shown):
+            console.print(Text(f"{left} more ('--verbose' shows them)"))
         console.print()
     rows = [("Phase", "Who", "What"), *_phases(plan)]
     widths = _fitted(_natural(rows), width - _GAP * len(rows[0]), fixed=1)
     for row in rows:
         _line(console, ("", *map(Text, row)), (0, *widths))
     console.print(Text(f"\n{report.summary(plan)}"))
-    if bridged := _bridged(plan):
-        console.print(Text(bridged))
+    for line in _told(plan, verbose=verbose):
+        console.print(Text(line))
 
 
 def _table(console: Console, changes: Sequence[Mapping[str, Any]]) -> None:

@@ -185,12 +185,16 @@ def _patches(phase: Phase, earlier: Mapping[int, tuple[Edit, ...]]) -> dict[str,
         name = f"{stem}.json"
         while f"patches/{name}" in made:
             name, number = f"{stem}-{number}.json", number + 1
-        done = earlier.get(id(change.manifest), ())
-        operations = patches.operations(change.manifest.body, change.edits, done)
-        if change.manifest.origin.via == "stream":
+        is_rendered = change.manifest.origin.via == "stream"
+        if is_rendered:
             rendered.append((f"patches/{name}", change))
-        elif "." not in change.manifest.group:
-            operations = patches.as_served(operations)
+        operations = patches.operations(
+            change.manifest.body,
+            change.edits,
+            earlier.get(id(change.manifest), ()),
+            # Custom kinds are kept as they were written.
+            is_served=not is_rendered and "." not in change.manifest.group,
+        )
         made[f"patches/{name}"] = patches.text(operations)
     if rendered:
         objects = creations([change for _, change in rendered])

@@ -15,11 +15,12 @@ _AMOUNTS: Final = frozenset({"limits", "requests", "hard"})
 
 
 def operations(
-    body: Any, edits: Iterable[Edit], earlier: Iterable[Edit] = ()
+    body: Any, edits: Iterable[Edit], earlier: Iterable[Edit] = (), *, is_served: bool = False
 ) -> list[dict[str, Any]]:
     """RFC 6902 operations; a `test` stands before everything that is replaced or removed.
 
     Shape: all edits are of `body`; those of earlier phases have been made when this patch is used.
+    `is_served` makes a patch for the object as an API server has it.
     Raises: PlanError if the operations do not give the edited object, which is a defect of ours.
     """
     import jsonpatch
@@ -27,31 +28,25 @@ def operations(
     done = tuple(earlier)
     before = yamltext.intended(body, done) if done else body
     after = yamltext.intended(body, (*done, *edits))
+    if is_served:
+        before, after = _served(before), _served(after)
     made = list(_between(before, after, ""))
     if jsonpatch.apply_patch(before, made) != after:
         raise PlanError("a JSON Patch does not give the object that was meant")
     return made
 
 
-def as_served(made: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The operations for an object of a built-in kind in a cluster, where amounts are text.
+def _served(value: Any, inside: str = "") -> Any:
+    """An object of a built-in kind as an API server has it: amounts are text, empty lists are gone.
 
-    Source: apimachinery `resource.Quantity`: a manifest may say 1, an API server says "1". Custom
-    kinds are kept as they were written.
+    Source: apimachinery `resource.Quantity`, and `omitempty` on the lists of a pod.
     """
-    return [
-        {**operation, "value": _as_served(operation["value"], tuple(operation["path"].split("/")))}
-        if operation["op"] == "test"
-        else dict(operation)
-        for operation in made
-    ]
-
-
-def _as_served(value: Any, path: tuple[str, ...]) -> Any:
     if isinstance(value, Mapping):
-        return {key: _as_served(item, (*path, str(key))) for key, item in value.items()}
-    is_amount = isinstance(value, int) and len(path) > 1 and path[-2] in _AMOUNTS
-    return str(value) if is_amount else value
+        kept = {key: item for key, item in value.items() if item is not None and item != []}
+        if inside in _AMOUNTS:
+            return {k: str(v) if isinstance(v, int) else v for k, v in kept.items()}
+        return {key: _served(item, str(key)) for key, item in kept.items()}
+    return [_served(item) for item in value] if isinstance(value, list) else value
 
 
 def _between(old: Any, new: Any, path: str) -> Iterable[dict[str, Any]]:
