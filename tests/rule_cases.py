@@ -33,7 +33,7 @@ def proving(rule: Rule) -> list[Path]:
     proofs = [case for case in cases if rule.name in found(case)]
     if not proofs:
         labels = rule.placement.labels if rule.placement else ()
-        whys = [label.why for label in labels if label.why]
+        whys = [label.why.rstrip(".") for label in labels if label.why]
         proofs = [case for case in cases if any(why in report(case) for why in whys)]
     vendor, family = rule.name.split("/")
 

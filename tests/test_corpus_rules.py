@@ -80,8 +80,8 @@ def test_every_place_has_a_rule_and_every_refusal_a_reason() -> None:
     assert len(fate) == len(made.findings), "a place is in no change, or in two"
 
     table = Counter((f.usage, known(f), fate[id(f)].safety) for f in made.findings)
-    rows = [(usage, by, safety, str(count)) for (usage, by, safety), count in table.items()]
-    printed([("usage", "known by", "safety", "places"), *sorted(rows)])
+    places = [(usage, by, safety, str(count)) for (usage, by, safety), count in table.items()]
+    printed([("usage", "known by", "safety", "places"), *sorted(places)])
     reasons = Counter((c.safety, reason(c)) for c in made.changes if c.safety != "safe")
     rows = [(safety, str(count), why[:110]) for (safety, why), count in reasons.most_common()]
     printed([("safety", "changes", "reason"), *rows])
