@@ -224,9 +224,7 @@ def nodes_after(
     classes = {name: device_class(name, *selectors) for name, selectors in VENDORS.items()}
     classes |= {b["metadata"]["name"]: b for b in plan.created if b["kind"] == "DeviceClass"}
     claims = [
-        one
-        if one["apiVersion"].endswith("/v1")
-        else oracle.ask("convert", object=one)
+        one if one["apiVersion"].endswith("/v1") else oracle.ask("convert", object=one)
         for one in claims_of(edited, plan)
     ]
     answer = oracle.ask(
@@ -259,9 +257,7 @@ def texts(**attributes: str) -> Json:
 EXAMPLES: dict[str, list[Json]] = {
     DRIVER: [model.device for model in MODELS],
     "gpu.amd.com": [
-        texts(
-            productName="AMD_Instinct_MI300X_OAM", deviceID="0x74a1", partitionProfile="spx_nps1"
-        )
+        texts(productName="AMD_Instinct_MI300X_OAM", deviceID="0x74a1", partitionProfile="spx_nps1")
         | {"capacity": {"memory": {"value": "196592Mi"}, "computeUnits": {"value": "304"}}},
         texts(partitionProfile="cpx_nps4"),
     ],

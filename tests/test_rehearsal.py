@@ -67,8 +67,7 @@ class Pool:
     def devices(self, node: str) -> list[Json]:
         """What the DRA driver publishes."""
         whole = [
-            self.device(f"gpu-{i}", f"GPU-{node}-{i}", "gpu", self.memory)
-            for i in range(self.gpus)
+            self.device(f"gpu-{i}", f"GPU-{node}-{i}", "gpu", self.memory) for i in range(self.gpus)
         ]
         parts = [
             self.device(f"gpu-9-mig-1g5gb-19-{i}", f"MIG-{node}-{i}", "mig", 4864)
@@ -147,9 +146,7 @@ def container(name: str, **limits: int) -> Json:
 
 def labelled(**values: str) -> Json:
     """A node selector of the labels that GPU Feature Discovery writes."""
-    return {
-        "nodeSelector": {f"nvidia.com/gpu.{k.replace('_', '.')}": v for k, v in values.items()}
-    }
+    return {"nodeSelector": {f"nvidia.com/gpu.{k.replace('_', '.')}": v for k, v in values.items()}}
 
 
 def required(key: str, operator: str, *values: str) -> Json:
@@ -165,7 +162,9 @@ def preferred(key: str, value: str) -> Json:
     return {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": wish}}}
 
 
-def workload(kind: str, name: str, home: str, pods: int, *containers: Json, **spec: Any) -> Workload:
+def workload(
+    kind: str, name: str, home: str, pods: int, *containers: Json, **spec: Any
+) -> Workload:
     """A workload of a kind whose pods are made of these containers."""
     group = {"Pod": "v1", "ReplicationController": "v1", "Job": "batch/v1"}.get(kind, "apps/v1")
     inside = {"containers": list(containers)} | spec
@@ -227,7 +226,12 @@ WORKLOADS = (
         **H100,
     ),
     workload(
-        "Deployment", "large", "h100", 1, container("main", gpu=1), **required("memory", "Gt", "70000")
+        "Deployment",
+        "large",
+        "h100",
+        1,
+        container("main", gpu=1),
+        **required("memory", "Gt", "70000"),
     ),
     workload(
         "Deployment",
@@ -334,7 +338,9 @@ class Rehearsal:
     def recreated(self) -> set[str]:
         """The workloads that the plan says have to be made anew."""
         changes = self.planned("claim")["changes"]
-        names = {one["object"].rpartition("/")[2] for one in changes if one["disruption"] == "recreate"}
+        names = {
+            one["object"].rpartition("/")[2] for one in changes if one["disruption"] == "recreate"
+        }
         return names
 
     def remove(self, body: Json) -> None:
@@ -444,7 +450,10 @@ class Rehearsal:
         used = [
             (result["pool"], result["device"])
             for one in self.cluster.items(RESOURCE, "ResourceClaim")
-            for result in one.get("status", {}).get("allocation", {}).get("devices", {}).get("results", [])
+            for result in one.get("status", {})
+            .get("allocation", {})
+            .get("devices", {})
+            .get("results", [])
         ]
         assert len(used) == len(set(used)), "a device was given out twice"
 
@@ -540,7 +549,11 @@ def retire(rehearsal: Rehearsal) -> None:
     All but those of the DaemonSet do, of which the plan says that its labels must stay.
     """
     [daemon] = [w for w in WORKLOADS if w.body["kind"] == "DaemonSet"]
-    notes = [one["notes"] for one in rehearsal.planned("claim")["changes"] if daemon.name in one["object"]]
+    notes = [
+        one["notes"]
+        for one in rehearsal.planned("claim")["changes"]
+        if daemon.name in one["object"]
+    ]
     assert "labels stay, and must stay on the nodes" in str(notes)
     label_nodes(rehearsal.cluster, is_labelled=False)
     for one in WORKLOADS:
@@ -592,9 +605,7 @@ def test_without_the_bridge(begin: Begin, told: Callable[[str], None]) -> None:
     see_all_moved(rehearsal)
 
 
-def test_with_the_bridge_and_all_the_way_back(
-    begin: Begin, told: Callable[[str], None]
-) -> None:
+def test_with_the_bridge_and_all_the_way_back(begin: Begin, told: Callable[[str], None]) -> None:
     """1.36: nodes first, workloads when they like; rolled back, every object is what it was."""
     rehearsal = begin("1.36")
     first = state(rehearsal.cluster)

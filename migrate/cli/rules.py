@@ -184,7 +184,7 @@ def new(
 def proven(
     directories: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[DIR…]", help="Folders of your rules.", show_default="rules"),
+        typer.Argument(metavar="DIR…", help="Folders of your rules.", show_default="rules"),
     ] = None,
     *,
     bless: Annotated[
@@ -195,6 +195,7 @@ def proven(
     """Check rules of your own, and run the cases beside them; leave with 1 on a difference."""
     from migrate.cli import rulecases
     from migrate.emit.listing import printable
+    from migrate.emit.report import plural
 
     where = directories or [Path("rules")]
     names = {f"{path.parent.name}/{path.stem}" for home in where for path in home.glob("*/*.yaml")}
@@ -212,7 +213,8 @@ def proven(
     for rule in own:
         if rule.name not in with_case:
             typer.echo(f"no case proves {rule.name}", err=True)
-    typer.echo(f"{len(own)} rules, {count} cases, {wrong} wrong.", err=True)
+    counts = f"{plural(len(own), 'rule')}, {plural(count, 'case')}, {wrong} wrong."
+    typer.echo(counts, err=True)
     if wrong:
         raise typer.Exit(1)
 
@@ -237,6 +239,7 @@ def drift(
 ) -> None:
     """Say where a driver's own DeviceClasses and ResourceSlices and our rules differ."""
     from migrate.emit.listing import printable
+    from migrate.emit.report import plural
     from migrate.read import ruledrift
 
     known = reading.rules(rules)
@@ -256,8 +259,7 @@ def drift(
         typer.echo(printable(f"{where}  {each.level}  {each.rule or '-'}  {each.what}"))
     drifted = sum(each.level == "drift" for each in found)
     if not quiet:
-        typer.echo(
-            f"{len(compared)} objects compared, {drifted} places where a rule drifts.", err=True
-        )
+        places = f"{plural(drifted, 'place')} where a rule drifts"
+        typer.echo(f"{plural(len(compared), 'object')} compared, {places}.", err=True)
     if check and drifted:
         raise typer.Exit(1)
