@@ -95,9 +95,11 @@ def test_what_is_accepted_before_is_accepted_after(
     worse += [f"new: {a.label}: {a.why}" for a in said_new.values() if a.outcome != "accepted"]
     counts = Counter(answer.outcome for answer in said_before.values())
     lines = [
-        f"Kubernetes {minor}: {sum(counts.values())} different manifests"
-        f" ({', '.join(f'{n} {what}' for what, n in sorted(counts.items()))}),"
-        f" {len(new)} new, asked in {took:.0f} s",
+        (
+            f"Kubernetes {minor}: {sum(counts.values())} different manifests"
+            f" ({', '.join(f'{n} {what}' for what, n in sorted(counts.items()))}),"
+            f" {len(new)} new, asked in {took:.0f} s"
+        ),
         *(f"{count:6} files: {what}" for what, count in sorted(table.items())),
         f"{len(worse):6} accepted before and not after",
     ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
 TOLERATES = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
 
 
-# --- Nodes: what the plugin and its stack say of them, and what the driver publishes ---------------
+# --- Nodes: what the plugin and its stack say of them, and what the driver publishes
 
 
 @dataclass(frozen=True)
@@ -338,10 +339,9 @@ class Rehearsal:
     def recreated(self) -> set[str]:
         """The workloads that the plan says have to be made anew."""
         changes = self.planned("claim")["changes"]
-        names = {
+        return {
             one["object"].rpartition("/")[2] for one in changes if one["disruption"] == "recreate"
         }
-        return names
 
     def remove(self, body: Json) -> None:
         path = self.cluster.path(body, body["metadata"]["name"])
@@ -440,7 +440,7 @@ class Rehearsal:
         return "\n".join(lines)
 
     def see_claims(self) -> None:
-        """A pod where the driver serves holds a claim, whole and for itself; elsewhere none does."""
+        """A pod where the driver serves holds a claim of its own, whole; elsewhere none does."""
         for pod in self.cluster.pods(SPACE):
             if not is_ready(pod):
                 continue
@@ -490,9 +490,7 @@ Begin = Callable[[str], Rehearsal]
 
 
 @pytest.fixture
-def begin(
-    control_plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Begin]:
+def begin(control_plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begin:
     """A cluster on which all workloads run as they do today, and the plan of their files."""
     monkeypatch.setattr(clusters, "PATIENCE", 60.0)
 
@@ -518,7 +516,7 @@ def begin(
         rehearsal.step("as it is today")
         return rehearsal
 
-    yield begun
+    return begun
 
 
 def prepare(rehearsal: Rehearsal) -> None:
@@ -560,10 +558,15 @@ def retire(rehearsal: Rehearsal) -> None:
         for pod in rehearsal.pods(one):
             rehearsal.end(pod)
         if one.body["kind"] == "Pod":
-            until(lambda one=one: not rehearsal.cluster.exists(one.body), f"{one.name} stays")
+            body = one.body
+            until(partial(_is_gone, rehearsal.cluster, body), f"{one.name} stays")
             rehearsal.put(one)
     rehearsal.step(f"4 retire: labels gone, every pod but {daemon.name}'s made anew", daemon.name)
     assert not rehearsal.pods(daemon)
+
+
+def _is_gone(cluster: Cluster, body: dict[str, Any]) -> bool:
+    return not cluster.exists(body)
 
 
 def label_nodes(cluster: Cluster, *, is_labelled: bool) -> None:
