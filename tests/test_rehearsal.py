@@ -330,6 +330,11 @@ class Rehearsal:
         if body["kind"] == "StatefulSet" and one.name in self.moved:
             self.unblock(one)
 
+    def put_again(self, one: Workload) -> None:
+        """Applies the file of a pod that is on its way out."""
+        until(lambda: not self.cluster.exists(one.body), f"{one.name} does not go")
+        self.put(one)
+
     def unblock(self, one: Workload) -> None:
         """What the plan asks for: pods of a StatefulSet that are Pending are deleted."""
         for pod in self.pods(one):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from migrate import kube
-from migrate.model import Finding, Manifest, Rule, Shape, fields
+from migrate.model import Field, Finding, Manifest, Rule, Shape, fields
 from migrate.read import ruleset
 from migrate.yamltext import Text
 
@@ -22,6 +22,9 @@ _POINTER: Final = re.compile(r"/(?:limits|requests)/(?P<name>[A-Za-z0-9.-]+~1[A-
 _QUOTED: Final = re.compile(r"[\"'](?P<name>[A-Za-z0-9.-]+/[A-Za-z0-9._-]+)[\"']")
 _ASKING: Final = ("limits", "requests", "hard")
 """A text without any of these words asks for nothing."""
+_ESCAPED: Final = re.compile(r"[a-z0-9-]+(?:\\*\.[a-z0-9-]+)+/[A-Za-z0-9][A-Za-z0-9_-]*")
+_SCRIPTED: Final = ("kubectl", "allocatable")
+"""What a line of a script holds that asks a cluster for a resource."""
 _LOOK_BACK: Final = 12
 _LONGEST: Final = 2000
 _TRAILING: Final = re.compile(r"\s+#.*$")
@@ -128,6 +131,32 @@ def in_code(
             )
 
 
+def _in_script(
+    field: Field, script: str, manifest: Manifest, rules: tuple[Rule, ...]
+) -> Iterator[Finding]:
+    """Resources that a script asks the cluster for, dots escaped or not."""
+    if not any(word in script for word in _SCRIPTED):
+        return
+    below = manifest.position(field)[0] + 1
+    for number, line in enumerate(script.splitlines()):
+        if len(line) > _LONGEST or not any(word in line for word in _SCRIPTED):
+            continue
+        for found in _ESCAPED.finditer(line):
+            match = ruleset.resource(rules, found[0].replace("\\", ""))
+            if match:
+                yield Finding(
+                    usage="container",
+                    manifest=manifest,
+                    field=field,
+                    resource=found[0].replace("\\", ""),
+                    quantity="",
+                    rule=match.rule.name,
+                    line=below + number,
+                    column=found.start() + 1,
+                    shape="text",
+                )
+
+
 def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]:
     """Requests inside string values, and strings that are a resource's name."""
     for field, value in fields(manifest.body):
@@ -138,6 +167,7 @@ def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]
                 lines, below = value.splitlines(), manifest.position(field)[0] + 1
                 for finding in in_lines(lines, below, "embedded", manifest, rules):
                     yield replace(finding, field=field)
+            yield from _in_script(field, value, manifest, rules)
         elif "~1" in value and field[-1] != "path":
             line, column = manifest.position(field)
             for finding in in_lines([value], line, "embedded", manifest, rules):

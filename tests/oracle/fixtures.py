@@ -123,6 +123,6 @@ def told(pytestconfig: pytest.Config) -> Callable[[str], None]:
     def say(words: str) -> None:
         shown = uncaptured(pytestconfig) if pytestconfig.get_verbosity() > 0 else nullcontext()
         with shown:
-            print(f"\n{words}", end="", flush=True)
+            print(f"\n{words}", flush=True)
 
     return say
