@@ -44,6 +44,16 @@ def rules(directories: Sequence[Path] = ()) -> tuple[Rule, ...]:
 
     Raises: `InputError` with every mistake of every file.
     """
+    return _read(tuple(directories)) if directories else _own()
+
+
+@cache
+def _own() -> tuple[Rule, ...]:
+    """The project's rules, which do not change while the program runs."""
+    return _read(())
+
+
+def _read(directories: tuple[Path, ...]) -> tuple[Rule, ...]:
     files: dict[str, _File] = {}
     mistakes: list[_Mistake] = []
     for number, directory in enumerate((rules_directory(), *directories)):
