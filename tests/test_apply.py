@@ -928,6 +928,7 @@ def whole(repo: Path) -> bool:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("story", STORIES)
 @pytest.mark.parametrize("power", [False, True], ids=["killed", "power cut"])
@@ -956,6 +957,7 @@ def test_stopped_at_any_step_every_file_is_whole_and_the_next_run_ends_it(
     assert step > 20
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("story", STORIES)
 def test_what_is_told_as_done_outlives_a_power_cut(tmp_path: Path, story: str) -> None:
@@ -980,6 +982,7 @@ def told(act: Act, folder: Path) -> ApplyError | None:
     return None
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("story", STORIES)
 def test_refused_by_the_disk_at_any_step_it_says_so_and_the_next_run_ends_it(

@@ -28,6 +28,7 @@ from migrate.read.files import Reading
 
 CORPUS = Path(__file__).parent.parent.parent / "shared" / "corpus"
 __test__ = CORPUS.exists()
+pytestmark = pytest.mark.thorough
 
 RULES = ruleset.rules()
 

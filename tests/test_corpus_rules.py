@@ -21,6 +21,7 @@ from migrate.read import files, ruleset
 
 CORPUS = Path(__file__).parent.parent.parent / "shared" / "corpus"
 __test__ = CORPUS.exists()
+pytestmark = pytest.mark.thorough
 
 RULES = ruleset.rules()
 PAIRS = sorted(path.name for path in (CORPUS / "_pairs").glob("*")) if CORPUS.exists() else []

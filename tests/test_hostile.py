@@ -120,6 +120,7 @@ def test_a_tag_runs_nothing(tmp_path: Path) -> None:
     assert read(tmp_path)["files"] == ["hostile.yaml"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "data",
     [

@@ -351,6 +351,7 @@ def piped(bodies: list[dict[str, Any]]) -> files.Reading:
     return files.reading(["-"], RULES, stdin=io.BytesIO(text.encode()))
 
 
+@pytest.mark.thorough
 @settings(max_examples=300)
 @given(st.lists(deployment(), min_size=1, max_size=2), st.sampled_from(CHOICES))
 def test_of_every_pod(bodies: list[dict[str, Any]], choice: tuple[str, translate.Options]) -> None:
