@@ -118,14 +118,14 @@ def show(
     from migrate.read import ruleset
 
     known = reading.rules(rules)
-    rule = next((r for r in known if r.name == name), None)
-    match = None if rule else ruleset.resource(known, name)
-    if rule is None and match is None:
+    match = ruleset.resource(known, name)
+    rule = next((r for r in known if r.name == name), match.rule if match else None)
+    if rule is None:
         raise InputError(
             f"no rule is called {name}, and none answers for a resource of that name",
             remedy="'dra-migrate rules list' names them",
         )
-    typer.echo(_text(rule or match.rule), nl=False)  # type: ignore[union-attr]
+    typer.echo(_text(rule), nl=False)
 
 
 def _text(rule: Rule) -> str:
