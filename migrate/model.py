@@ -175,6 +175,8 @@ class Resource:
     """Per group, plain replacements made in the order given before it is put into a selector."""
     divides: tuple[str, ...] = ()
     """Resources of which a container that also asks for this one gets a share, not whole devices."""
+    share: bool = False
+    """Whether one unit is a share of a device of the class, which other pods use at the same time."""
     noun: str = ""
     """A short DNS label that claims and requests are named by: gpu, mig, nic."""
     why: str = ""
@@ -200,7 +202,9 @@ class LabelValue:
     device_class: str = ""
     """The class that the request must name instead, where the value says so (MIG)."""
     part: bool = False
-    """Whether a unit counted on such a node is a part or a share of a device."""
+    """Whether a unit counted on such a node is a part of a device, or a share that no claim can be."""
+    share: bool = False
+    """Whether a unit counted on such a node is a share of a device, which other pods use at the same time."""
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Per group (or `value`), plain replacements made before it is put into `cel`."""
     why: str = ""
@@ -341,6 +345,8 @@ class Sharing:
     """Words that turn it on, beside numbers above 1 and lists of replicated resources."""
     unless: tuple[str, ...] = ()
     """Values that turn it off."""
+    renames: Mapping[str, str] = field(default_factory=dict)
+    """Keys below the setting that are true where shares have a name of their own, and how that name ends."""
     perhaps: bool = False
     """Whether a count may mean whole devices all the same: said of the plugin, not of every pod."""
     shares: str = ""

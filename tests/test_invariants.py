@@ -30,18 +30,21 @@ CHOICES = (
     ("1.36", translate.Options(strategy="least")),
     ("1.36", translate.Options(strategy="class", classes="vendor")),
     ("1.36", translate.Options(strategy="bridge")),
+    ("1.34", translate.Options(sharing="claim")),
+    ("1.36", translate.Options(strategy="least", sharing="whole")),
 )
 """Versions and choices under which everything is planned."""
 
 GPU, MIG, NIC = "nvidia.com/gpu", "nvidia.com/mig-1g.10gb", "rdma/rail0"
+SHARE = "nvidia.com/gpu.shared"
 
 
 @dataclass(frozen=True)
 class Planned:
     """What was found and what becomes of it.
 
-    Shape: `templates` are the requests of every new claim template, by its name; `counted` those
-    of templates that take the place of an extended resource.
+    Shape: `templates` are the requests of every new claim and claim template, by its name;
+    `counted` those that take the place of an extended resource.
     """
 
     findings: tuple[Finding, ...]
@@ -78,13 +81,24 @@ def planned(reading: files.Reading, version: str, options: translate.Options) ->
     made = [(change, creation) for change in changes for creation in change.creates]
     templates, counted = (
         {
-            creation.name: creation.body["spec"]["spec"]["devices"]["requests"]
+            creation.name: requests(creation.body["spec"])
             for change, creation in made
-            if creation.kind == "ResourceClaimTemplate" and change.strategy in strategies
+            if not creation.is_cluster_scoped and change.strategy in strategies
         }
         for strategies in (("claim", ""), ("claim",))
     )
     return Planned(findings, changes, templates, counted)
+
+
+def requests(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """The requests of a claim, or of a claim template."""
+    found: list[dict[str, Any]] = spec.get("spec", spec)["devices"]["requests"]
+    return found
+
+
+def source(entry: dict[str, Any]) -> str:
+    """What an entry of `resourceClaims` names: a template, or a claim."""
+    return str(entry.get("resourceClaimTemplateName") or entry.get("resourceClaimName"))
 
 
 def holds(plan: Planned) -> None:
@@ -94,11 +108,11 @@ def holds(plan: Planned) -> None:
     for change in plan.changes:
         for creation in change.creates:
             assert kube.is_dns_subdomain(creation.name), creation.name
-    for requests in plan.templates.values():
-        names = [request["name"] for request in requests]
+    for wanted in plan.templates.values():
+        names = [request["name"] for request in wanted]
         assert len(set(names)) == len(names)
         assert all(kube.is_dns_label(name) for name in names), names
-        assert sum(map(devices, requests)) <= kube.DEVICES_PER_CLAIM, "never schedulable"
+        assert sum(map(devices, wanted)) <= kube.DEVICES_PER_CLAIM, "never schedulable"
     for before, after in plan.pods:
         references_exist(after, plan.templates)
         if is_counted(after, plan.counted):
@@ -123,7 +137,7 @@ def what_is_left_says_why(plan: Planned) -> None:
 def references_exist(pod: kube.PodSpec, templates: dict[str, Any]) -> None:
     """Containers name entries and requests that are there, and every new request is used."""
     listed = pod.body.get("resourceClaims") or []
-    entries = {entry["name"]: entry.get("resourceClaimTemplateName") for entry in listed}
+    entries = {entry["name"]: source(entry) for entry in listed}
     assert len(entries) == len(listed), "an entry stands twice"
     assert all(kube.is_dns_label(name) for name in entries)
     used: set[tuple[str, str]] = set()
@@ -133,12 +147,12 @@ def references_exist(pod: kube.PodSpec, templates: dict[str, Any]) -> None:
         assert len(set(names)) == len(names), f"{container.name} lists one claim twice"
         for claim in claims:
             assert claim["name"] in entries, f"{container.name} names a claim that is not there"
-            requests = templates.get(entries[claim["name"]], [])
-            if "request" in claim and requests:
-                assert claim["request"] in {request["name"] for request in requests}
+            known = templates.get(entries[claim["name"]], [])
+            if "request" in claim and known:
+                assert claim["request"] in {request["name"] for request in known}
             used |= {
                 (claim["name"], request["name"])
-                for request in requests
+                for request in known
                 if claim.get("request", request["name"]) == request["name"]
             }
     wanted = {
@@ -161,7 +175,7 @@ def is_counted(pod: kube.PodSpec, templates: dict[str, Any]) -> bool:
         "All"
         in [
             request.get("exactly", request).get("allocationMode")
-            for request in templates.get(entry.get("resourceClaimTemplateName"), [])
+            for request in templates.get(source(entry), [])
         ]
         for entry in pod.body.get("resourceClaims") or []
     )
@@ -172,7 +186,7 @@ def taken(pod: kube.PodSpec, templates: dict[str, Any]) -> int:
     return sum(
         devices(request)
         for entry in (pod.body.get("resourceClaims") or [])
-        for request in templates.get(entry.get("resourceClaimTemplateName"), [])
+        for request in templates.get(source(entry), [])
     )
 
 
@@ -180,7 +194,8 @@ def accounted(before: kube.PodSpec, after: kube.PodSpec) -> int:
     """How many devices the scheduler counted of the resources that are gone from a pod's limits.
 
     Containers and sidecars hold theirs together; an init container runs with the sidecars that
-    started before it, and what it held is free for those that come after it.
+    started before it, and what it held is free for those that come after it. Those that named a
+    share, and name one request of a claim now, hold one device together.
     Source: Kubernetes, `PodRequests` in component-helpers.
     """
     gone: dict[str, list[tuple[str, int]]] = {}
@@ -190,9 +205,23 @@ def accounted(before: kube.PodSpec, after: kube.PodSpec) -> int:
         if any(key.startswith(prefix) and key not in limits for key in left):
             continue
         for key, value in limits.items():
+            if key == SHARE and key not in left and gone.get(key) and is_together(after):
+                continue
             if key not in left:
                 gone.setdefault(key, []).append((old.role, kube.whole(value) or 0))
     return sum(_most(asks) for asks in gone.values())
+
+
+def is_together(pod: kube.PodSpec) -> bool:
+    """Whether running containers of the pod name the same request of a claim."""
+    named = [
+        (claim["name"], claim["request"])
+        for container in pod.containers
+        if container.role != "init"
+        for claim in container.body.get("resources", {}).get("claims", [])
+        if "request" in claim
+    ]
+    return len(set(named)) < len(named)
 
 
 def _most(asks: list[tuple[str, int]]) -> int:
@@ -289,7 +318,7 @@ def affinity(draw: st.DrawFn) -> dict[str, Any]:
 def container(draw: st.DrawFn, name: str) -> dict[str, Any]:
     """A container that asks for some devices, or for none."""
     limits: dict[str, Any] = {}
-    for resource in draw(st.lists(st.sampled_from([GPU, GPU, MIG, NIC]), max_size=2)):
+    for resource in draw(st.lists(st.sampled_from([GPU, GPU, MIG, NIC, SHARE]), max_size=2)):
         limits[resource] = draw(st.sampled_from([0, 1, 1, 2, "2", 3, 8, 20]))
     if draw(st.booleans()):
         limits["cpu"] = 1

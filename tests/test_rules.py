@@ -557,8 +557,6 @@ def test_a_product_of_the_single_strategy_asks_for_the_mig_class() -> None:
 @pytest.mark.parametrize(
     ("value", "maps"),
     [
-        ("Tesla-T4-SHARED", "approx"),
-        ("NVIDIA-A100-SXM4-80GB-MIG-1g.10gb-SHARED", "approx"),
         ("A100-SXM4-40GB", "approx"),
         ("NVIDIA-A100-SXM4-80GB-MIG-INVALID", "none"),
         ("NVIDIA-H100-SXM4-80GB", "none"),
@@ -568,12 +566,31 @@ def test_a_product_of_the_single_strategy_asks_for_the_mig_class() -> None:
         ("T4", "none"),
     ],
 )
-def test_a_product_that_is_shared_old_or_invented_is_never_exact(value: str, maps: str) -> None:
+def test_a_product_that_is_old_or_invented_is_never_exact(value: str, maps: str) -> None:
     ((_, label),) = ruleset.label(RULES, "nvidia.com/gpu.product")
     found = ruleset.label_value(label, value)
     assert found is not None
     assert found[0].maps == maps
     assert found[0].why
+
+
+@pytest.mark.parametrize(
+    ("value", "device_class"),
+    [
+        ("Tesla-T4-SHARED", ""),
+        ("NVIDIA-A100-SXM4-80GB-MIG-1g.10gb-SHARED", "mig.nvidia.com"),
+    ],
+)
+def test_a_shared_product_says_what_it_is_and_that_a_unit_is_a_share(
+    value: str, device_class: str
+) -> None:
+    ((_, label),) = ruleset.label(RULES, "nvidia.com/gpu.product")
+    found = ruleset.label_value(label, value)
+    assert found is not None
+    assert found[0].share
+    maps, cel, of_class = said("nvidia.com/gpu.product", value)
+    assert (maps, of_class) == ("exact", device_class)
+    assert "SHARED" not in cel
 
 
 @pytest.mark.parametrize("value", ["80Gi", "81920Mi", "8e4", "-1", "", "9" * 20])

@@ -155,6 +155,44 @@ def test_two_containers_with_one_claim_share_and_with_two_requests_do_not(
     assert not set(devices_of(cluster, "one")) & set(devices_of(cluster, "two"))
 
 
+@pytest.mark.parametrize("minor", ["1.34", "1.36"])
+def test_pods_that_name_one_claim_use_one_device_on_its_node(
+    control_plane: ControlPlane, minor: str
+) -> None:
+    """What '--sharing claim' promises: no more devices than before, and all pods together."""
+    cluster = control_plane(minor)
+    for node in ("a", "b", "c"):
+        gpus(cluster, node, H100)
+    cluster.device_class("gpu", IS_OURS)
+    cluster.create(claim("shared", exactly("gpu")))
+    for name in ("films", "photos", "music"):
+        cluster.create(with_claim(name, claimed="shared"))
+    running = cluster.running("default", 3)
+    assert len({each["spec"]["nodeName"] for each in running}) == 1
+    assert len(devices_of(cluster, "shared")) == 1
+
+
+def test_claims_get_shares_of_a_device_that_has_them(control_plane: ControlPlane) -> None:
+    """What `shares` of a rule promises, with its gate: claims of their own, and one device."""
+    cluster = control_plane("1.36")
+    cluster.node("a")
+    shares = {"value": "2", "requestPolicy": {"default": "1"}}
+    device = {"name": "gpu-0", "allowMultipleAllocations": True, "capacity": {"shares": shares}}
+    cluster.slice(DRIVER, "a", [device])
+    cluster.device_class("gpu", IS_OURS)
+    for name in ("one", "two", "three"):
+        cluster.create(claim(name, exactly("gpu")))
+    for name in ("one", "two"):
+        cluster.create(with_claim(name, claimed=name))
+    cluster.running("default", 2)
+    assert devices_of(cluster, "one") == devices_of(cluster, "two") == ["gpu-0"]
+    cluster.create(with_claim("three", claimed="three"))
+    until(
+        lambda: "cannot allocate all claims" in cluster.story("default"),
+        "nothing says that the shares are used up",
+    )
+
+
 @pytest.mark.parametrize("minor", ["1.34", "1.35", "1.36"])
 def test_a_template_cannot_be_edited(control_plane: ControlPlane, minor: str) -> None:
     cluster = control_plane(minor)

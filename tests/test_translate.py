@@ -706,15 +706,39 @@ data:
 """
 
 
-@pytest.mark.parametrize(("version", "choice"), [("1.34", "claim"), ("1.36", "least")])
-def test_sharing_makes_nothing_safe(version: str, choice: str) -> None:
-    """A count is then no number of whole devices, and the report says what becomes of it."""
-    done = outcome(PLAIN + SHARED, version, strategy=choice)
-    moved = [c for c in done.changes if c.edits or c.creates]
-    assert moved
+@pytest.mark.parametrize("strategy", ["claim", "least", "class", "bridge"])
+@pytest.mark.parametrize("version", ["1.34", "1.36"])
+def test_a_share_is_no_whole_device(version: str, strategy: str) -> None:
+    """Nothing is written, for a claim gives more; the reason says what may be chosen."""
+    done = outcome(PLAIN + SHARED, version, strategy=strategy)
     assert not [c for c in done.changes if c.safety == "safe"]
-    assert any("is shared" in note for change in moved for note in change.notes)
+    (change,) = (c for c in done.changes if c.phase == "claim")
+    assert change.safety == "manual"
+    assert "is shared (a.yaml:" in change.why
+    assert "--sharing" in change.why or "--strategy claim" in change.why
     assert "adminAccess" not in str(done)
+
+
+@pytest.mark.parametrize("sharing", ["claim", "whole"])
+def test_what_is_chosen_for_shares_wants_review(sharing: str) -> None:
+    done = outcome(PLAIN + SHARED, sharing=sharing)
+    (change,) = (c for c in done.changes if c.phase == "claim")
+    assert change.safety == "review"
+    assert any("is shared" in note for note in change.notes)
+    kinds = [creation.kind for creation in change.creates]
+    assert kinds == ["ResourceClaim" if sharing == "claim" else "ResourceClaimTemplate"]
+
+
+def test_pods_of_one_namespace_name_one_claim_and_others_another() -> None:
+    apart = one(name="other").replace("namespace: ml", "namespace: web")
+    done = outcome(f"{PLAIN}---\n{one(name='second')}---\n{apart}{SHARED}", sharing="claim")
+    claims = {
+        (creation.namespace, creation.name)
+        for change in done.changes
+        for creation in change.creates
+    }
+    assert {namespace for namespace, _ in claims} == {"ml", "web"}
+    assert len(claims) == 2
 
 
 def test_a_replica_is_no_sharing() -> None:

@@ -35,6 +35,14 @@ class Classes(Enum):
     FLAVOUR = "flavour"
 
 
+class Sharing(Enum):
+    """What takes the place of shares of a device."""
+
+    AUTO = "auto"
+    CLAIM = "claim"
+    WHOLE = "whole"
+
+
 def plan(
     paths: reading.Paths,
     *,
@@ -50,8 +58,11 @@ def plan(
     classes: Annotated[
         Classes, typer.Option(help="Which DeviceClasses claims name.")
     ] = Classes.AUTO,
+    sharing: Annotated[
+        Sharing, typer.Option(help="What takes the place of shares of a device.")
+    ] = Sharing.AUTO,
     cluster_objects: Annotated[
-        str, typer.Option(metavar="DIR", help="Put cluster-scoped objects into this folder.")
+        str, typer.Option(metavar="DIR", help="Put objects that no one file owns into this folder.")
     ] = "",
     rules: reading.RuleDirectories = None,
     no_ignore: reading.NoIgnore = False,
@@ -69,11 +80,12 @@ def plan(
             kubernetes=kubernetes,
             gates=gate,
             output=output,
-            options=Options(strategy.value, placement.value, classes.value),
+            options=Options(strategy.value, placement.value, classes.value, sharing.value),
             chosen={
                 "strategy": strategy.value,
                 "placement": placement.value,
                 "classes": classes.value,
+                "sharing": sharing.value,
             },
             cluster_objects=cluster_objects,
             rules=rules,

@@ -197,7 +197,7 @@ def _shared_settings(
             for rule, sharing in settings:
                 if key not in (sharing.key, *sharing.also) or not is_on(inner, sharing):
                     continue
-                for resource in _replicated(inner) or (sharing.key,):
+                for resource in _replicated(inner, sharing.renames) or (sharing.key,):
                     match = ruleset.resource(rules, resource)
                     yield _finding(
                         manifest,
@@ -249,20 +249,21 @@ def _parsed(text: str) -> Any:
 def is_on(value: Any, sharing: Sharing) -> bool:
     """Whether the setting lets several pods use one device."""
     if isinstance(value, dict):
-        return bool(_replicated(value))
+        return bool(_replicated(value, sharing.renames))
     said = as_text(value)
     if said in sharing.values:
         return True
     return said not in sharing.unless and said.isdecimal() and int(said) > 1
 
 
-def _replicated(value: Any) -> tuple[str, ...]:
-    """The resources that are replicated, as the plugins' own configuration names them."""
+def _replicated(value: Any, renames: Mapping[str, str]) -> tuple[str, ...]:
+    """The resources that are replicated, by the names under which pods get a share."""
     items = at(value, ("resources",))
     if not isinstance(items, list):
         return ()
+    end = "".join(ending for key, ending in renames.items() if at(value, (key,)) is True)
     return tuple(
-        str(item.get("name", ""))
+        f"{item.get('name', '')}{end}"
         for item in items
         if isinstance(item, dict)
         and str(item.get("replicas", "")).isdecimal()

@@ -10,7 +10,7 @@ from typing import Any, Final
 from migrate import __version__, yamltext
 from migrate.emit import listing, patches, report
 from migrate.emit.rewrite import Rewrite
-from migrate.model import PHASES, Change, Check, Edit, Phase, Plan, Rule
+from migrate.model import PHASES, Change, Check, Creation, Edit, Phase, Plan, Rule
 from migrate.planning import creations
 
 NUMBERS: Final = {name: f"{i}-{name}" for i, name in enumerate(PHASES, start=1)}
@@ -208,6 +208,14 @@ def _patches(phase: Phase, earlier: Mapping[int, tuple[Edit, ...]]) -> dict[str,
     return made
 
 
+def _recorded(creation: Creation) -> dict[str, Any]:
+    return {
+        "namespace": creation.namespace,
+        "name": creation.name,
+        "spec": creation.body["spec"],
+    }
+
+
 def record(plan: Plan, rules: Iterable[Rule]) -> dict[str, Any]:
     """The governance record: classes, drivers, claims, namespaces, and what was decided."""
     changes = [c for phase in plan.phases for c in phase.changes]
@@ -222,11 +230,8 @@ def record(plan: Plan, rules: Iterable[Rule]) -> dict[str, Any]:
             if r.name in used
         ],
         "classes": [{"name": c.name, "spec": c.body["spec"]} for c in made if c.is_cluster_scoped],
-        "templates": [
-            {"namespace": c.namespace, "name": c.name, "spec": c.body["spec"]}
-            for c in made
-            if not c.is_cluster_scoped
-        ],
+        "templates": [_recorded(c) for c in made if c.kind == "ResourceClaimTemplate"],
+        "claims": [_recorded(c) for c in made if c.kind == "ResourceClaim"],
         "workloads": [
             {
                 "object": c.manifest.label,

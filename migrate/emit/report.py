@@ -71,6 +71,7 @@ def what(phase: Mapping[str, Any]) -> str:
         said.append(f"{rendered} patched as rendered")
     for kind, one, many in (
         ("DeviceClass", "device class", "device classes"),
+        ("ResourceClaim", "claim", "claims"),
         ("ResourceClaimTemplate", "claim template", "claim templates"),
     ):
         made = sum(c["kind"] == kind for c in phase["creates"])

@@ -138,7 +138,7 @@ def rewritten(
 ) -> tuple[Plan, tuple[Rewrite, ...]]:
     """The plan, with changes that no edit could be made for left to a person, and its rewrites.
 
-    `cluster_objects` is the folder that cluster-scoped objects go to, "" to leave them in the plan.
+    `cluster_objects` is the folder that objects without a file go to, "" to leave them in the plan.
     """
     made: list[Rewrite] = []
     phases: list[Phase] = []
@@ -379,12 +379,13 @@ def _new(phase: PhaseName, path: str, data: bytes, said: tuple[str, ...], create
 
 
 def _cluster_objects(plan: Plan, folder: str, tree: _Tree) -> list[Rewrite]:
-    """A new file for each cluster-scoped object, in the folder that is their home."""
+    """A new file for each object that no workload's file holds, in the folder that is their home."""
     made: list[Rewrite] = []
     for phase in plan.phases:
-        for creation in phase.creates:
-            path = posixpath.join(folder, f"{creation.kind.lower()}-{creation.name}.yaml")
-            if not creation.is_cluster_scoped or path in tree.files:
+        for creation in phase.creates if phase.name != "claim" else ():
+            parts = (creation.kind.lower(), creation.namespace, creation.name)
+            path = posixpath.join(folder, f"{'-'.join(filter(None, parts))}.yaml")
+            if path in tree.files:
                 continue
             data = yamltext.dump(creation.body, creation.comments).encode()
             made.append(_new(phase.name, path, data, (f"+ {creation.kind} {creation.name}",), 1))
@@ -395,6 +396,6 @@ def says(change: Change) -> str:
     """What a change does to its object, on one line."""
     label = change.manifest.label if change.manifest else ""
     gone = ", ".join(change.before) or "nothing"
-    new = [c.name for c in change.creates if not c.is_cluster_scoped]
-    plus = f", + ResourceClaimTemplate {', '.join(new)}" if new else ""
+    new = [f"{c.kind} {c.name}" for c in change.creates if not c.is_cluster_scoped]
+    plus = f", + {', '.join(new)}" if new else ""
     return f"{label}: {gone} -> {', '.join(change.after)}{plus}"

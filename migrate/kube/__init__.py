@@ -8,6 +8,7 @@
 `upgrade`   those objects from one version of the API to another
 `mistakes`  what is refused in them; `selectors` in their CEL; `podclaims` in the claims of pods
 `bounds`    where quotas, queues, pools and schedulers name an extended resource
+`topology`  what pods do that keep together or apart by a label that no node has
 `plugins`   the kubelet's folder for plugins, and the kinds that install charts
 `paths`     how tables write the path of a field
 `tables`    the facts that are kept as data, with their sources
@@ -21,10 +22,15 @@ from migrate.kube.bounds import (
     Bound,
     Spot,
     bound,
+    bound_words,
+    charged,
     class_quota,
+    file_kind,
+    settling,
     spot,
 )
 from migrate.kube.claims import (
+    claim,
     claim_template,
     device_class,
     prioritized_request,
@@ -58,6 +64,7 @@ from migrate.kube.names import (
 from migrate.kube.places import Place, Support, place, reader, restart
 from migrate.kube.plugins import Chart, chart, is_plugin_folder
 from migrate.kube.podspecs import Container, PodSpec, Role, podspecs
+from migrate.kube.topology import Topology, topology
 from migrate.kube.versions import (
     GROUP,
     NEWEST,
@@ -95,12 +102,17 @@ __all__ = [
     "Role",
     "Spot",
     "Support",
+    "Topology",
     "bound",
+    "bound_words",
+    "charged",
     "chart",
+    "claim",
     "claim_template",
     "class_quota",
     "device_class",
     "dns_label",
+    "file_kind",
     "gates",
     "is_device_resource",
     "is_dns_label",
@@ -120,8 +132,10 @@ __all__ = [
     "request",
     "restart",
     "serves",
+    "settling",
     "spot",
     "subrequest",
     "target",
+    "topology",
     "whole",
 ]

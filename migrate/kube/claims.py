@@ -61,6 +61,19 @@ def claim_template(
     }
 
 
+def claim(
+    target: Target, name: str, namespace: str, requests: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A ResourceClaim with these requests; `namespace` "" leaves the namespace out."""
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {
+        "apiVersion": f"{GROUP}/{target.api_version}",
+        "kind": "ResourceClaim",
+        "metadata": metadata,
+        "spec": {"devices": {"requests": [dict(r) for r in requests]}},
+    }
+
+
 def device_class(
     target: Target, name: str, selectors: Sequence[str], extended_resource_name: str = ""
 ) -> dict[str, Any]:

@@ -32,11 +32,15 @@ def created(creations: Iterable[Creation]) -> tuple[Check, ...]:
     return tuple(
         Check(
             f"{c.kind} {c.name} reads back as written",
-            f"kubectl get {c.kind.lower()} {c.name} -o yaml",
+            f"kubectl get {c.kind.lower()} {c.name}{_in(c.namespace)} -o yaml",
         )
         for c in creations
-        if c.is_cluster_scoped
     )
+
+
+def _in(namespace: str) -> str:
+    """The flag for a namespace, "" where there is none that can be typed."""
+    return f" -n {namespace}" if kube.is_dns_subdomain(namespace) else ""
 
 
 def bridge_before(apart: Iterable[Check]) -> tuple[Check, ...]:
@@ -93,12 +97,13 @@ def _escaped(name: str) -> str:
 
 def claim_before(changes: Iterable[Change], apart: Iterable[Check]) -> tuple[Check, ...]:
     """Before workloads move: what they name exists in their namespace, and there is headroom."""
-    templates = [c for change in changes for c in change.creates if not c.is_cluster_scoped]
-    noun = "template" if len(templates) == 1 else "templates"
+    kinds = [c.kind for change in changes for c in change.creates]
+    templates = kinds.count("ResourceClaimTemplate")
+    count = f" ({templates} claim template{'s' * (templates > 1)})" if templates else ""
     checks = [
         Check(
-            f"nodes with DRA devices have room for the pods that restart ({len(templates)} claim "
-            f"{noun}): a rolling update needs spare devices, or maxSurge 0"
+            f"nodes with DRA devices have room for the pods that restart{count}: a rolling update "
+            "needs spare devices, or maxSurge 0"
         )
     ]
     if any(change.disruption == "recreate" for change in changes):

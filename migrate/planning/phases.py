@@ -33,8 +33,9 @@ def plan(
     used = _used(findings, rules)
     by_phase = {name: tuple(c for c in changes if c.phase == name) for name in PHASES}
     claims = by_phase["claim"]
-    classes = _classes(claims)
-    made = {c.name for c in creations([*claims, *by_phase["prepare"]]) if c.is_cluster_scoped}
+    early = _created(by_phase)["prepare"]
+    classes = _classes([*claims, *by_phase["prepare"]])
+    made = {c.name for c in early if c.is_cluster_scoped}
     plugins = [f for f in findings if f.usage == "plugin"]
     apart = checks.apart(_served(findings, rules), plugins)
     before = {
@@ -50,7 +51,7 @@ def plan(
     names = {f.resource for f in findings if f.usage == "container" and f.rule}
     after = {
         "prepare": (
-            *checks.created(creations([*claims, *by_phase["prepare"]])),
+            *checks.created(early),
             *checks.counted(by_phase["prepare"]),
         ),
         "bridge": checks.bridge_after(names) if by_phase["bridge"] else (),
@@ -113,8 +114,9 @@ def _created(
 ) -> dict[PhaseName, tuple[Creation, ...]]:
     """The objects each phase creates; classes that claims name come before them."""
     early = creations([*changes["prepare"], *changes["claim"]])
+    common = {c.name for c in creations(changes["prepare"])}
     return {
-        "prepare": tuple(c for c in early if c.is_cluster_scoped),
+        "prepare": tuple(c for c in early if c.is_cluster_scoped or c.name in common),
         "bridge": creations(changes["bridge"]),
         "claim": tuple(c for c in creations(changes["claim"]) if not c.is_cluster_scoped),
         "retire": creations(changes["retire"]),
@@ -122,12 +124,13 @@ def _created(
 
 
 def _classes(changes: Iterable[Change]) -> set[str]:
-    """The DeviceClasses that new claim templates name."""
+    """The DeviceClasses that new claims and claim templates name."""
     names: set[str] = set()
     for creation in creations(changes):
         if creation.is_cluster_scoped:
             continue
-        for request in creation.body["spec"]["spec"]["devices"]["requests"]:
+        spec = creation.body["spec"]
+        for request in spec.get("spec", spec)["devices"]["requests"]:
             for body in (request, request.get("exactly", {}), *request.get("firstAvailable", ())):
                 if "deviceClassName" in body:
                     names.add(body["deviceClassName"])

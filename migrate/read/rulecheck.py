@@ -111,6 +111,8 @@ def _of_resource(resource: Resource) -> Iterator[Mistake]:
         yield (), "allocation_mode is All and there is no why"
     if resource.maps == "exact" and not resource.device_class:
         yield (), "maps is exact and there is no device_class"
+    if resource.share and not (resource.maps == "approx" and resource.device_class):
+        yield (), "a share is approx, of devices of a device_class"
     if resource.noun and not _DNS_LABEL.fullmatch(resource.noun):
         yield ("noun",), f"{resource.noun} is not a DNS label"
     if resource.device_class and not resource.noun:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from migrate import kube
 from migrate.errors import PlanError
 from migrate.model import Change, Creation, Finding, Manifest, Rule, Target, Usage
-from migrate.translate import claims, container, dra, outside, plugin, pods, quota, telemetry
+from migrate.translate import (
+    claims,
+    container,
+    dra,
+    outside,
+    plugin,
+    pods,
+    quota,
+    sharing,
+    telemetry,
+)
 from migrate.translate.context import Context, Flavour, Options
 from migrate.translate.pods import Pod
 
@@ -51,6 +61,7 @@ def changes(
     ]
     context = _with_flavours(found, context)
     made = [change for pod in found for change in pods.changes(pod, context)]
+    made = _with_common(made)
     inside = {id(f) for pod in found for f in pod.findings}
     made += outside.changes([f for f in _loose(findings) if id(f) not in inside], context)
     made += _bridges(found, context)
@@ -66,7 +77,7 @@ def changes(
     return Translation(
         changes=tuple(sorted(made, key=_order)),
         pods=len(moving),
-        countable=sum(pods.would_do(pod, context) for pod in moving),
+        countable=sum(pods.would_do(pod) for pod in moving),
     )
 
 
@@ -119,12 +130,56 @@ def _with_users(found: Iterable[Pod], made: Iterable[Change], context: Context) 
     return replace(context, flavours=names, users=spaces)
 
 
+def _with_common(made: list[Change]) -> list[Change]:
+    """The changes, with each claim that pods of several files name in a change before theirs."""
+    users: dict[tuple[str, str], list[Change]] = {}
+    for change in made:
+        for creation in change.creates:
+            if creation.kind == "ResourceClaim":
+                users.setdefault((creation.namespace, creation.name), []).append(change)
+    common = {
+        key: changes
+        for key, changes in users.items()
+        if len({c.manifest.origin.path for c in changes if c.manifest}) > 1
+    }
+    if not common:
+        return made
+    parted = [
+        replace(c, creates=tuple(n for n in c.creates if (n.namespace, n.name) not in common))
+        for c in made
+    ]
+    return [*parted, *(_common(key, changes) for key, changes in common.items())]
+
+
+def _common(key: tuple[str, str], users: Sequence[Change]) -> Change:
+    """The claim that pods of several files name: none of them owns it, so it is made before."""
+    namespace, name = key
+    creation = next(c for c in users[0].creates if (c.namespace, c.name) == key)
+    counts = (f for change in users for f in change.findings if f.usage == "container")
+    where = (
+        f"in namespace {namespace}"
+        if namespace
+        else "in the namespace of its pods, which their files do not tell: in each, if they differ"
+    )
+    return Change(
+        phase="prepare",
+        manifest=None,
+        findings=tuple(counts),
+        creates=(creation,),
+        safety="review",
+        strategy="claim",
+        why=f"one claim for the pods of {len(users)} workloads, to be made {where}",
+        before=tuple(c.manifest.label for c in users if c.manifest),
+        after=(f"{creation.kind} {name}",),
+    )
+
+
 def _bridges(found: Iterable[Pod], context: Context) -> list[Change]:
     """One change per resource whose name a DeviceClass can carry while workloads move."""
     is_served = kube.serves(context.target, "DRAExtendedResource")
     if context.options.strategy != "claim" or not is_served:
         return []
-    asks = {ask.resource: ask for pod in found for ask in pod.counted}
+    asks = {a.resource: a for pod in found for a in pod.counted if not a.match.resource.share}
     return [
         Change(
             phase="bridge",
@@ -136,14 +191,21 @@ def _bridges(found: Iterable[Pod], context: Context) -> list[Change]:
             why="workloads that have not moved yet run on nodes whose plugin is gone",
             before=(name,),
             after=(f"{name}, served by DRA",),
-            notes=tuple(
-                c.why
-                for c in (ask.match.rule.container.classes if ask.match.rule.container else ())
-                if c.name == ask.match.resource.device_class and c.why
-            ),
+            notes=tuple(_of_bridge(ask, context)),
         )
         for name, ask in sorted(asks.items())
     ]
+
+
+def _of_bridge(ask: container.Ask, context: Context) -> Iterator[str]:
+    """What is to be known of a DeviceClass that carries a resource's name."""
+    classes = ask.match.rule.container.classes if ask.match.rule.container else ()
+    for each in classes:
+        if each.name == ask.match.resource.device_class and each.why:
+            yield each.why
+    if shared := sharing.found(ask, context):
+        where = f"{shared.manifest.origin.path}:{shared.line}"
+        yield f"{ask.resource} is shared ({where}), and pods that still ask by name get whole devices"
 
 
 def _order(change: Change) -> tuple[str, int, int, str]:

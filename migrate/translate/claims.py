@@ -14,6 +14,7 @@ from migrate.model import Creation, DeviceClass, Field, Target
 from migrate.translate.container import Ask, Request, Use, resource_selectors, told_apart
 from migrate.translate.placement import Condition
 
+_TEMPLATE: Final = "resourceClaimTemplateName"
 _HASH: Final = 6
 _SHORTEST: Final = 12
 _EQUAL: Final = re.compile(r'== "([^"\\]+)"')
@@ -21,11 +22,17 @@ _EQUAL: Final = re.compile(r'== "([^"\\]+)"')
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim of a pod: the entry in `resourceClaims` and the template it is made from."""
+    """One claim of a pod: its name there, and the template it is made from, or the claim itself."""
 
-    entry: str
-    template: Creation
+    name: str
+    made: Creation
     requests: tuple[Request, ...]
+
+    @property
+    def entry(self) -> dict[str, str]:
+        """What `resourceClaims` of the pod says."""
+        key = "resourceClaimName" if self.made.kind == "ResourceClaim" else _TEMPLATE
+        return {"name": self.name, key: self.made.name}
 
 
 def claims(
@@ -35,20 +42,31 @@ def claims(
     uses: tuple[Use, ...],
     preferred: Sequence[Condition],
     taken: Iterable[str],
+    by_name: frozenset[str] = frozenset(),
 ) -> tuple[Claim, ...]:
     """The claims that hold these requests: one, unless a container could not name its part of it.
 
-    `owner` is the workload's namespace and name; `taken` are entries the pod has already.
+    `owner` is the workload's namespace and name; `taken` are entries the pod has already; requests
+    for the resources in `by_name` are in a claim of their own, which other pods may name too.
     A container names a claim once, whole or by one request, because `claims` is a map by claim
     name under server-side apply. Source: core/v1 ResourceRequirements, `listMapKey=name`.
     """
     names = set(taken)
     made: list[Claim] = []
-    for group in groups(requests, uses):
-        noun = _noun(group) if len(group) < len(requests) or len(group) == 1 else _noun(requests)
-        entry = told_apart(names, noun)
-        names.add(entry)
-        made.append(Claim(entry, _template(target, owner, noun, group, preferred), group))
+    shared = [r for r in requests if r.ask.resource in by_name]
+    own = tuple(r for r in requests if r not in shared)
+    for group in (*((request,) for request in shared), *groups(own, uses)):
+        noun = _noun(group)
+        name = told_apart(names, noun)
+        names.add(name)
+        bodies = [_request(target, request, preferred) for request in group]
+        is_shared = group[0] in shared
+        creation = (
+            _shared(target, owner[0], noun, bodies)
+            if is_shared
+            else _template(target, owner, noun, bodies, _comments(group, uses))
+        )
+        made.append(Claim(name, creation, group))
     return tuple(made)
 
 
@@ -58,13 +76,16 @@ def groups(requests: tuple[Request, ...], uses: tuple[Use, ...]) -> tuple[tuple[
     No part has more devices than a claim can be given.
     """
     by_name = {request.name: request for request in requests}
+    used = [known for use in uses if (known := set(use.requests) & by_name.keys())]
+    if not requests:
+        return ()
     if sum(request.count for request in requests) > kube.DEVICES_PER_CLAIM:
         return tuple((request,) for request in requests)
-    if all(len(use.requests) in {1, len(requests)} for use in uses):
+    if all(len(names) in {1, len(requests)} for names in used):
         return (requests,)
     parts: list[set[str]] = [{name} for name in by_name]
-    for use in uses:
-        joined = [part for part in parts if part & set(use.requests)]
+    for names in used:
+        joined = [part for part in parts if part & names]
         parts = [part for part in parts if part not in joined] + [set().union(*joined)]
     order = list(by_name)
     parts.sort(key=lambda part: min(order.index(name) for name in part))
@@ -78,9 +99,9 @@ def references(claims: Iterable[Claim], use: Use) -> tuple[dict[str, str], ...] 
         names = [r.name for r in claim.requests]
         used = [name for name in names if name in use.requests]
         if len(used) == 1:
-            said.append({"name": claim.entry, "request": used[0]})
+            said.append({"name": claim.name, "request": used[0]})
         elif used and len(used) == len(names):
-            said.append({"name": claim.entry})
+            said.append({"name": claim.name})
         elif used:
             return None
     return tuple(said)
@@ -95,17 +116,31 @@ def _template(
     target: Target,
     owner: tuple[str, str],
     noun: str,
-    requests: Sequence[Request],
-    preferred: Sequence[Condition],
+    bodies: Sequence[Mapping[str, Any]],
+    comments: Mapping[Field, str],
 ) -> Creation:
     """The ResourceClaimTemplate; it cannot be edited, so its name ends in a hash of its spec."""
     namespace, name = owner
-    bodies = [_request(target, request, preferred) for request in requests]
     body = kube.claim_template(target, "", namespace, bodies)
     parts = [name] if noun in name.split("-") else [name or "pod", noun]
+    body["metadata"]["name"] = _hashed(parts, body["spec"])
+    return Creation(body, comments)
+
+
+def _shared(
+    target: Target, namespace: str, noun: str, bodies: Sequence[Mapping[str, Any]]
+) -> Creation:
+    """A ResourceClaim that every pod of the namespace with the same wishes names the same."""
+    body = kube.claim(target, "", namespace, bodies)
+    body["metadata"]["name"] = _hashed(["shared", noun], body["spec"])
+    comment = "the pods that name this claim use these devices together"
+    return Creation(body, {("spec", "devices", "requests"): comment})
+
+
+def _hashed(parts: Sequence[str], spec: Any) -> str:
+    """A DNS label that ends in a hash of a spec."""
     stem = kube.dns_label(*parts, limit=kube.LABEL_LENGTH - _HASH - 1)
-    body["metadata"]["name"] = f"{stem}-{digest(body['spec'])}"
-    return Creation(body, _comments(requests))
+    return f"{stem}-{digest(spec)}"
 
 
 def _request(target: Target, request: Request, preferred: Sequence[Condition]) -> Mapping[str, Any]:
@@ -121,16 +156,23 @@ def _request(target: Target, request: Request, preferred: Sequence[Condition]) -
     return kube.prioritized_request(target, request.name, alternatives)
 
 
-def _comments(requests: Sequence[Request]) -> dict[Field, str]:
+def _comments(requests: Sequence[Request], uses: Sequence[Use]) -> dict[Field, str]:
     """Which container each request is for, where that is not plain."""
-    if len(requests) == 1:
-        return {}
-    return {
-        ("spec", "spec", "devices", "requests", i): (
-            f"for container {request.ask.container.name}: {request.count} × {request.ask.resource}"
-        )
-        for i, request in enumerate(requests)
-    }
+    said: dict[Field, str] = {}
+    for number, request in enumerate(requests):
+        users = [u.container for u in uses if request.name in u.requests]
+        names = [c.name for c in users if c.role != "init"]
+        together = len(names) > 1
+        if together or len(requests) > 1:
+            who = (
+                f"containers {' and '.join(names)} together"
+                if together
+                else f"container {request.ask.container.name}"
+            )
+            said[("spec", "spec", "devices", "requests", number)] = (
+                f"for {who}: {request.count} × {request.ask.resource}"
+            )
+    return said
 
 
 def digest(body: Any) -> str:

@@ -66,7 +66,7 @@ def asked(pod: kube.PodSpec, rules: tuple[Rule, ...]) -> Asked:
             if not kube.is_device_resource(name):
                 continue
             match = ruleset.resource(rules, name)
-            if match is None or match.resource.maps != "exact":
+            if match is None or not (match.resource.maps == "exact" or match.resource.share):
                 other[name] = unmapped(match)
                 refused += _divided(match, {*limits, *requests})
                 continue
@@ -156,23 +156,33 @@ def _not_a_count(name: str, value: Any) -> str:
 
 
 def requests(
-    asks: Iterable[Ask], selectors: Mapping[str, tuple[str, ...]], classes: Mapping[str, str]
+    asks: Iterable[Ask],
+    selectors: Mapping[str, tuple[str, ...]],
+    classes: Mapping[str, str],
+    together: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Request, ...], tuple[Use, ...]]:
     """The requests of a pod and which container uses which.
 
     Containers that ask separately get separate devices. A container that runs to its end before
     the others start (a non-restartable init container) uses the devices of a later one, as a
     device plugin's accounting lets it; only what it asks for beyond that is requested for itself.
-    `selectors` and `classes` are, per driver, what placement adds to the requests.
+    `selectors` and `classes` are, per driver, what placement adds to the requests; of the resources
+    in `together` all containers use the same devices.
     Source: Kubernetes KEP-5004, `createRequestsAndMappings` of the scheduler.
     """
     counted = [ask for ask in asks if ask.count]
     made: list[tuple[Ask, int]] = []
     uses: list[tuple[Ask, list[int]]] = []
-    for ask in [a for a in counted if a.container.role != "init"]:
+    running = [a for a in counted if a.container.role != "init"]
+    first = [a for a in counted if a.container.role == "init"]
+    for resource in dict.fromkeys(a.resource for a in counted if a.resource in together):
+        same = [a for a in (*running, *first) if a.resource == resource]
+        uses += [(ask, [len(made)]) for ask in same]
+        made.append((same[0], same[0].count))
+    for ask in [a for a in running if a.resource not in together]:
         uses.append((ask, [len(made)]))
         made.append((ask, ask.count))
-    first = [a for a in counted if a.container.role == "init"]
+    first = [a for a in first if a.resource not in together]
     for ask in reversed(first):
         used = _reused(ask, made)
         missing = ask.count - sum(made[i][1] for i in used)
@@ -180,7 +190,7 @@ def requests(
             used.append(len(made))
             made.append((ask, missing))
         uses.append((ask, used))
-    names = _names([ask for ask, _ in made])
+    names = _names([ask for ask, _ in made], together)
     built = tuple(
         _request(name, ask, count, selectors, classes)
         for name, (ask, count) in zip(names, made, strict=True)
@@ -242,7 +252,7 @@ def _is_running(other: kube.Container, init: kube.Container) -> bool:
     return other.role == "sidecar" and other.field[-1] < init.field[-1]  # type: ignore[operator]
 
 
-def _names(asks: list[Ask]) -> list[str]:
+def _names(asks: list[Ask], together: frozenset[str]) -> list[str]:
     """A DNS label for every request, short where nothing needs telling apart."""
     nouns = [ask.match.resource.noun or "device" for ask in asks]
     if len(asks) == 1:
@@ -250,9 +260,9 @@ def _names(asks: list[Ask]) -> list[str]:
     containers = [ask.container.name or f"container-{i}" for i, ask in enumerate(asks)]
     alone = len(set(containers)) == len(containers)
     names: list[str] = []
-    for container, noun in zip(containers, nouns, strict=True):
+    for ask, container, noun in zip(asks, containers, nouns, strict=True):
         parts = (container,) if alone else (container, noun)
-        names.append(told_apart(names, *parts))
+        names.append(told_apart(names, *((noun,) if ask.resource in together else parts)))
     return names
 
 

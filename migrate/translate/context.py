@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from migrate.model import Creation, Finding, Rule, Target
+from migrate.model import Creation, Finding, Rule, Sharing, Target
 
 Mode = Literal["convert", "keep", "both"]
 Classes = Literal["vendor", "flavour", "auto"]
 Choice = Literal["claim", "least", "class", "bridge"]
+Together = Literal["auto", "claim", "whole"]
 Flavour = tuple[str, tuple[str, ...]]
 """A class, and the selectors that narrow it."""
 
@@ -22,6 +23,7 @@ class Options:
     strategy: Choice = "claim"
     placement: Mode = "convert"
     classes: Classes = "auto"
+    sharing: Together = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,13 @@ class Context:
     creations: Mapping[str, Creation] = field(default_factory=dict)
     users: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Per DeviceClass of this plan, the namespaces whose pods ask for it."""
+
+
+def setting(finding: Finding, rules: Iterable[Rule]) -> tuple[Rule, Sharing] | None:
+    """The setting under which several pods share a device, with its rule, if a finding is of one."""
+    key = finding.quantity.partition(" ")[0]
+    settings = ((rule, s) for rule in rules if rule.plugin for s in rule.plugin.sharing)
+    return next(((rule, s) for rule, s in settings if key == s.key), None)
 
 
 def because(said: str, why: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from migrate import kube
 from migrate.errors import MigrateError
-from migrate.model import ABSENT, Edit, Field, Label, LabelValue, Rule, as_text, at
+from migrate.model import ABSENT, Edit, Field, Label, LabelValue, Rule, as_text, at, fields
 from migrate.read import ruleset
 from migrate.translate.context import because
 
@@ -52,7 +52,8 @@ class Placed:
 
     Shape: `selectors` and `classes` are per driver; `preferred` are the conditions of preferences
     in the order of their weight; `said` is for the report; `stays` and `warnings` are sentences
-    about what is kept or is to be known; `parts` say why a count does not mean whole devices.
+    about what is kept or is to be known; `parts` say why a count does not mean whole devices, and
+    `shares`, per driver, which label means that it counts shares of devices.
     """
 
     edits: list[Edit] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Placed:
     said: list[str] = field(default_factory=list)
     stays: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
+    shares: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     def take(self, condition: Condition, edits: Iterable[Edit]) -> bool:
@@ -95,6 +97,7 @@ def placed(
             result.stays.append(because(f"{said} stays", found))
     _required(pod, rules, drivers, result)
     _preferred(pod, rules, drivers, result, prioritized=prioritized)
+    _topologies(pod, rules, result)
     return result
 
 
@@ -125,6 +128,8 @@ def condition(
         cel, device_class = _cel(label, operator, list(values or ()), result)
     except _StaysError as reason:
         return str(reason)
+    if operator == "In" and any(_is_share(label, value) for value in values):
+        result.shares.setdefault(rule.driver, said)
     return Condition(rule.driver, cel, device_class, said)
 
 
@@ -142,6 +147,12 @@ def _survives(label: Label, key: str, values: Any, result: Placed) -> None:
         result.parts.append(because(f"{key}={said} says that a unit is a part", parts[0]))
     elif label.why:
         result.warnings.append(because(f"{key}={said} stays", label.why))
+
+
+def _is_share(label: Label, value: Any) -> bool:
+    """Whether this value means that a unit counted on the node is a share of a device."""
+    found = ruleset.label_value(label, as_text(value))
+    return found is not None and found[0].share
 
 
 class _StaysError(Exception):
@@ -341,6 +352,19 @@ def _preferred(
         result.preferred.append(one)
         result.said.append(f"preferred: {one.short}")
         result.edits.append(Edit((*pod.field, *_PREFERRED, i), items[i], ABSENT))
+
+
+def _topologies(pod: kube.PodSpec, rules: tuple[Rule, ...], result: Placed) -> None:
+    """What keeps pods together or apart by a label that vanishes: no claim says it."""
+    for place, value in fields(pod.body):
+        topology = kube.topology(place, value)
+        if topology is None:
+            continue
+        known = [label for _, label in ruleset.label(rules, topology.key)]
+        for label in [label for label in known if label.writer == "plugin"][:1]:
+            said = f"topologyKey {topology.key} stays ({topology.form})"
+            why = f"once nothing writes the label, {topology.missing}. {label.why}"
+            result.stays.append(because(said, why.strip()))
 
 
 def tolerations(

@@ -19,11 +19,11 @@ from migrate.model import (
     as_text,
     at,
 )
-from migrate.translate.context import Context, because
+from migrate.translate.context import Context, because, setting
 
-_IN_A_POD = "containers of one pod share what one claim gives: each names it in its resources"
+_IN_A_POD = "containers of one pod that asked for a share each get one claim together"
 _IN_A_NAMESPACE = (
-    "pods of one namespace that belong together share one ResourceClaim that each names, at most "
+    "with '--sharing claim' the pods of a namespace name one ResourceClaim, at most "
     f"{kube.PODS_PER_CLAIM} of them; all of them then run where its device is"
 )
 _NAMELESS = "no rule knows which devices this plugin serves: see what takes its place"
@@ -46,9 +46,13 @@ def shared(findings: Iterable[Finding], rules: Iterable[Rule]) -> dict[str, Find
     }
     found: dict[str, Finding] = {}
     for finding in findings:
-        if finding.note:
-            for name in (finding.resource, finding.rule, *divided.get(finding.rule, ())):
-                found.setdefault(name, finding)
+        if not finding.note:
+            continue
+        # A setting that names no resource speaks of all that its plugin serves.
+        is_all = finding.resource == finding.quantity.partition(" ")[0]
+        names = (finding.rule, *divided.get(finding.rule, ())) if is_all else (finding.resource,)
+        for name in names:
+            found.setdefault(name, finding)
     return found
 
 
@@ -92,9 +96,8 @@ def _part(finding: Finding, context: Context) -> Part | None:
 
 def _sharing(finding: Finding, context: Context) -> Sharing | None:
     """The setting that a finding is of, or that its part has."""
-    key = finding.quantity.partition(" ")[0]
-    settings = (s for r in context.rules if r.plugin for s in r.plugin.sharing)
-    return next((s for s in settings if key == s.key), None)
+    known = setting(finding, context.rules)
+    return known[1] if known else None
 
 
 def _why(finding: Finding, context: Context) -> str:
@@ -125,7 +128,7 @@ def _becomes(finding: Finding, sharing: Sharing, context: Context) -> tuple[str,
     """What sharing becomes: claims used together, shares where there are such, or whole devices."""
     degree = finding.quantity.partition(" ")[2]
     if sharing.shares and kube.serves(context.target, sharing.gate):
-        shares = because("pods that know nothing of each other get shares", sharing.shares)
+        shares = because("claims get shares in place of shares", sharing.shares)
     elif sharing.shares:
         shares = (
             f"Kubernetes {context.target.kubernetes} has no shares for pods that know nothing of "
@@ -135,10 +138,10 @@ def _becomes(finding: Finding, sharing: Sharing, context: Context) -> tuple[str,
         shares = "no shares are known of its driver for pods that know nothing of each other"
     number = degree if degree.isdecimal() else "several"
     whole = (
-        f"otherwise a claim gives each pod a whole device: where {number} pods used one device, "
+        f"with '--sharing whole' each pod gets a whole device: where {number} pods used one device, "
         "as many devices are needed, or pods stay Pending"
     )
-    return _IN_A_POD, _IN_A_NAMESPACE, shares, whole
+    return shares, _IN_A_POD, _IN_A_NAMESPACE, whole
 
 
 def _before(findings: Iterable[Finding]) -> tuple[str, ...]:

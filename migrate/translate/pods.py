@@ -17,7 +17,7 @@ from migrate.model import (
     Strategy,
     at,
 )
-from migrate.translate import claims, container, placement, runtime
+from migrate.translate import claims, container, placement, runtime, sharing
 from migrate.translate.context import Context, Flavour, because
 
 _DAEMON: Final = (
@@ -36,6 +36,7 @@ class Pod:
     findings: tuple[Finding, ...]
     asked: container.Asked
     placed: placement.Placed
+    shares: sharing.Shares
     requests: tuple[container.Request, ...]
     uses: tuple[container.Use, ...]
     place: kube.Place
@@ -55,6 +56,7 @@ class Pod:
     def is_countable(self) -> bool:
         """Whether a resource name alone says all that the pod needs (the bridge is enough)."""
         plain = not (self.placed.selectors or self.placed.classes or self.placed.preferred)
+        plain = plain and not any(ask.match.resource.share for ask in self.counted)
         return plain and not self.placed.stays and not self.placed.edits
 
 
@@ -83,9 +85,12 @@ def pod(
         placed.edits.clear()
         placed.stays.append(_DAEMON)
     selectors = {driver: tuple(cel) for driver, cel in placed.selectors.items()}
-    requests, uses = container.requests(asked.asks, selectors, placed.classes)
+    shares = sharing.shares(counted, placed.shares, manifest.kind, context)
+    requests, uses = container.requests(
+        asked.asks, selectors, placed.classes, together=shares.together
+    )
     place = kube.place(manifest.api_version, manifest.kind, spec.field)
-    return Pod(manifest, spec, findings, asked, placed, requests, uses, place)
+    return Pod(manifest, spec, findings, asked, placed, shares, requests, uses, place)
 
 
 def changes(pod: Pod, context: Context) -> tuple[Change, ...]:
@@ -103,7 +108,8 @@ def changes(pod: Pod, context: Context) -> tuple[Change, ...]:
 
 
 def _change(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
-    why = "; ".join((*pod.asked.refused, *dict.fromkeys(pod.placed.parts))) or _cannot(pod)
+    refused = (*pod.asked.refused, *dict.fromkeys(pod.placed.parts), *pod.shares.refused)
+    why = "; ".join(refused) or _cannot(pod)
     if why:
         return _manual(pod, findings, why)
     if not pod.counted:
@@ -116,7 +122,7 @@ def _change(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change
     if context.options.strategy == "bridge":
         return _manual(pod, findings, _more_than_a_bridge(pod, context))
     if context.options.strategy == "class":
-        return _manual(pod, findings, _no_names(context))
+        return _manual(pod, findings, _more_than_a_class(pod, context))
     if pod.place.support == "drops":
         switch = f"; claims go to {pod.place.switch}" if pod.place.switch else ""
         return _manual(pod, findings, f"{pod.place.why}{switch}")
@@ -126,13 +132,19 @@ def _change(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change
 def _strategy(pod: Pod, context: Context) -> Strategy:
     """The strategy for a pod: the one chosen, or the lightest that keeps the meaning."""
     choice = context.options.strategy
-    if choice == "claim" or not kube.serves(context.target, "DRAExtendedResource"):
+    if choice == "claim" or pod.shares.need_claims or not kube.serves(context.target, "DRAExtendedResource"):
         return "claim"
     if choice in {"bridge", "least"} and pod.is_countable:
         return "bridge"
-    if choice in {"class", "least"} and not pod.placed.preferred:
+    if choice in {"class", "least"} and not pod.placed.preferred and not _is_one_class_twice(pod):
         return "class"
     return "claim"
+
+
+def _is_one_class_twice(pod: Pod) -> bool:
+    """Whether a container would have to name one class for two resources."""
+    named = [(r.ask.container.field, r.device_class, r.selectors) for r in pod.requests]
+    return len(set(named)) < len(named)
 
 
 def _cannot(pod: Pod) -> str:
@@ -235,7 +247,15 @@ def _claim(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
         str(e["name"]) for e in (*listed, *_named(pod)) if isinstance(e, Mapping) and "name" in e
     ]
     owner = (pod.manifest.namespace, pod.manifest.name or pod.manifest.kind)
-    made = claims.claims(context.target, owner, requests, pod.uses, pod.placed.preferred, taken)
+    made = claims.claims(
+        context.target,
+        owner,
+        requests,
+        pod.uses,
+        pod.placed.preferred,
+        taken,
+        by_name=pod.shares.by_name,
+    )
     edits, reason = _claim_edits(pod, made)
     if reason:
         return _manual(pod, findings, reason)
@@ -249,13 +269,13 @@ def _claim(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
         manifest=pod.manifest,
         findings=findings,
         edits=(*edits, *pod.placed.edits, *added),
-        creates=(*(claim.template for claim in made), *{c.name: c for c in classes}.values()),
+        creates=(*(claim.made for claim in made), *{c.name: c for c in classes}.values()),
         safety="review" if reasons else "safe",
         disruption=kube.restart(pod.manifest.kind),
         strategy="claim",
         why=_why_claim(pod, context),
         before=_before(findings),
-        after=(*_after(requests), *pod.placed.said),
+        after=(*_after(requests, pod.shares.together), *pod.placed.said),
         notes=(*reasons, *_notes(pod, context)),
         lighter=_lighter(pod, context),
     )
@@ -279,7 +299,7 @@ def _claim_edits(pod: Pod, made: tuple[claims.Claim, ...]) -> tuple[tuple[Edit, 
             )
         own = use.container.body.get("resources", {}).get("claims", ABSENT)
         edits += _appended((*use.container.field, "resources", "claims"), own, list(said))
-    entries = [{"name": c.entry, "resourceClaimTemplateName": c.template.name} for c in made]
+    entries = [claim.entry for claim in made]
     own = pod.spec.body.get("resourceClaims", ABSENT)
     return (*edits, *_appended((*pod.spec.field, "resourceClaims"), own, entries)), ""
 
@@ -351,10 +371,8 @@ def _of_the_devices(pod: Pod, context: Context) -> Iterator[str]:
     if pod.asked.other:
         names = ", ".join(name for name, _ in pod.asked.other)
         yield f"{names} stays with its device plugin: the two are no longer aligned"
+    yield from pod.shares.reasons
     for ask in pod.counted:
-        if found := _sharing(ask, context):
-            where = f"{found.manifest.origin.path}:{found.line}"
-            yield because(f"{ask.resource} is shared ({where}): 1 was no whole device", found.note)
         if container.is_all(ask):
             yield ask.match.resource.why
     first = {a.container.name: a for a in pod.counted if a.container.role == "init"}
@@ -371,16 +389,10 @@ def _scheduler(pod: Pod) -> str:
     return name if isinstance(name, str) and name != "default-scheduler" else ""
 
 
-def _sharing(ask: container.Ask, context: Context) -> Finding | None:
-    """The setting under which a count of this resource does not mean whole devices."""
-    return context.shared.get(ask.resource) or context.shared.get(ask.match.rule.name)
-
-
-def would_do(pod: Pod, context: Context) -> bool:
+def would_do(pod: Pod) -> bool:
     """Whether a DeviceClass that carries the resource's name would serve the pod as it is."""
     told = pod.placed.parts or _cannot(pod) or _scheduler(pod)
-    shared = any(_sharing(ask, context) for ask in pod.counted)
-    return pod.is_countable and not told and not shared
+    return pod.is_countable and not told and not pod.shares.forms
 
 
 def _dangers(pod: Pod, context: Context) -> tuple[str, ...]:
@@ -418,9 +430,11 @@ def _before(findings: tuple[Finding, ...]) -> tuple[str, ...]:
     return (*asks, *dict.fromkeys(labels))
 
 
-def _after(requests: Iterable[container.Request]) -> tuple[str, ...]:
+def _after(requests: Iterable[container.Request], together: frozenset[str]) -> tuple[str, ...]:
     return tuple(
-        f"{'all' if container.is_all(r.ask) else r.count} × {r.device_class}" for r in requests
+        f"{'all' if container.is_all(r.ask) else r.count} × {r.device_class}"
+        f"{', used together' * (r.ask.resource in together)}"
+        for r in requests
     )
 
 
@@ -441,8 +455,17 @@ def _lighter(pod: Pod, context: Context) -> str:
 def _more_than_a_bridge(pod: Pod, context: Context) -> str:
     if not kube.serves(context.target, "DRAExtendedResource"):
         return _no_names(context)
-    said = [*pod.placed.said, *pod.placed.stays]
+    shared = [f"that {name} counts shares" for name in pod.shares.forms]
+    said = [*pod.placed.said, *pod.placed.stays, *shared]
     return f"a resource name cannot carry {'; '.join(said)}" if said else "a count is all it needs"
+
+
+def _more_than_a_class(pod: Pod, context: Context) -> str:
+    if not kube.serves(context.target, "DRAExtendedResource"):
+        return _no_names(context)
+    if _is_one_class_twice(pod):
+        return "two resources of one container are of one class, and its name can stand there once"
+    return "the name of a class cannot carry a preference"
 
 
 def _no_names(context: Context) -> str:
