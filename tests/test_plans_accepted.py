@@ -20,6 +20,12 @@ pytestmark = pytest.mark.controlplane
 
 NAMED_FROM = "1.36"  # the first minor that keeps extendedResourceName by default
 REPLACED = {"Job", "Pod"}  # kinds whose pods cannot be edited
+KINDS = {
+    "DeviceClass": "classes",
+    "ResourceClaim": "claims",
+    "ResourceClaimTemplate": "claim templates",
+}
+"""What may be created, as it is counted."""
 
 
 @dataclass
@@ -165,7 +171,7 @@ def _judge_created(
     promised = [one for one in dropped if "extendedResourceName" in body["spec"]]
     judged.expect(gone == promised, f"{where}: the server changes {gone}, not {promised}")
     judged.expect(lost(body["spec"], tried["spec"], "spec") == gone, f"{where}: a dry run differs")
-    judged.counts["claim templates" if "Template" in body["kind"] else "classes"] += 1
+    judged.counts[KINDS[body["kind"]]] += 1
     judged.counts["names dropped as told"] += len(promised)
 
 

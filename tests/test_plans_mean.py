@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -160,12 +161,23 @@ def test_a_pod_runs_on_the_same_nodes_as_before(
 
 def nodes_before(oracle: Oracle, minor: str, edited: Edited) -> set[str]:
     """The models of which a node serves the pod: its labels are right, and so is the resource."""
-    asked = {name for name in limits(pod_spec(edited.before)) if OURS.fullmatch(name)}
+    body = unshared(edited.before)
+    asked = {name for name in limits(pod_spec(body)) if OURS.fullmatch(name)}
     return {
         model.name
         for model in MODELS
-        if asked <= {model.resource} and is_admitted(oracle, minor, edited.before, model)
+        if asked <= {model.resource} and is_admitted(oracle, minor, body, model)
     }
+
+
+def unshared(body: Json) -> Json:
+    """The object as it would ask for the whole device of which it has a share.
+
+    A plugin that shares devices puts an end to names of resources and products, and nothing else.
+    """
+    text = json.dumps(body).replace(".shared", "").replace("-SHARED", "")
+    found: Json = json.loads(text)
+    return found
 
 
 def limits(spec: Json) -> dict[str, Any]:
@@ -193,19 +205,17 @@ def placement(spec: Json) -> Json:
 
 def claims_of(edited: Edited, plan: Planned) -> list[Json]:
     """The claims that the pod after would have, those of implicit names too."""
-    templates = {
-        body["metadata"]["name"]: body
-        for body in plan.created
-        if body["kind"] == "ResourceClaimTemplate"
-    }
+    kinds = {"ResourceClaimTemplate", "ResourceClaim"}
+    known = {body["metadata"]["name"]: body for body in plan.created if body["kind"] in kinds}
     spec = pod_spec(edited.after)
     made = []
     for entry in spec.get("resourceClaims") or []:
-        template = templates.get(entry.get("resourceClaimTemplateName", ""))
-        if template is None:
+        name = entry.get("resourceClaimTemplateName") or entry.get("resourceClaimName", "")
+        body = known.get(name)
+        if body is None:
             continue
-        head = reference(template["apiVersion"], "ResourceClaim", entry["name"], "default")
-        made.append(head | {"spec": copy.deepcopy(template["spec"]["spec"])})
+        head = reference(body["apiVersion"], "ResourceClaim", entry["name"], "default")
+        made.append(head | {"spec": copy.deepcopy(body["spec"].get("spec", body["spec"]))})
     for name, count in limits(spec).items():
         if name.startswith(IMPLICIT):
             of_class = exactly(name.removeprefix(IMPLICIT), count=int(count))

@@ -114,9 +114,11 @@ def _created(
 ) -> dict[PhaseName, tuple[Creation, ...]]:
     """The objects each phase creates; classes that claims name come before them."""
     early = creations([*changes["prepare"], *changes["claim"]])
-    common = {c.name for c in creations(changes["prepare"])}
+    common = {(c.namespace, c.name) for c in creations(changes["prepare"])}
     return {
-        "prepare": tuple(c for c in early if c.is_cluster_scoped or c.name in common),
+        "prepare": tuple(
+            c for c in early if c.is_cluster_scoped or (c.namespace, c.name) in common
+        ),
         "bridge": creations(changes["bridge"]),
         "claim": tuple(c for c in creations(changes["claim"]) if not c.is_cluster_scoped),
         "retire": creations(changes["retire"]),
