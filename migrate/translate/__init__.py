@@ -22,7 +22,7 @@ from migrate.translate import (
     telemetry,
 )
 from migrate.translate.context import Context, Flavour, Options
-from migrate.translate.pods import Pod
+from migrate.translate.pod import Pod, pod_of, would_do
 
 _USAGES: Final[Mapping[Usage, Callable[[Sequence[Finding], Context], Iterable[Change]]]] = {
     "quota": quota.changes,
@@ -54,7 +54,7 @@ def changes(
     shared = plugin.shared([f for f in findings if f.usage == "plugin"], rules)
     context = Context(rules, target, options, shared)
     found = [
-        pods.pod(manifest, spec, container.of_pod(rest, spec), context)
+        pod_of(manifest, spec, container.of_pod(rest, spec), context)
         for manifest, rest in _by_manifest(findings)
         for spec in kube.podspecs(manifest.body)
         if container.of_pod(rest, spec)
@@ -77,7 +77,7 @@ def changes(
     return Translation(
         changes=tuple(sorted(made, key=_order)),
         pods=len(moving),
-        countable=sum(pods.would_do(pod) for pod in moving),
+        countable=sum(map(would_do, moving)),
     )
 
 
@@ -205,7 +205,9 @@ def _of_bridge(ask: container.Ask, context: Context) -> Iterator[str]:
             yield each.why
     if shared := sharing.found(ask, context):
         where = f"{shared.manifest.origin.path}:{shared.line}"
-        yield f"{ask.resource} is shared ({where}), and pods that still ask by name get whole devices"
+        yield (
+            f"{ask.resource} is shared ({where}), and pods that still ask by name get whole devices"
+        )
 
 
 def _order(change: Change) -> tuple[str, int, int, str]:

@@ -42,28 +42,26 @@ def claims(
     uses: tuple[Use, ...],
     preferred: Sequence[Condition],
     taken: Iterable[str],
-    by_name: frozenset[str] = frozenset(),
 ) -> tuple[Claim, ...]:
     """The claims that hold these requests: one, unless a container could not name its part of it.
 
-    `owner` is the workload's namespace and name; `taken` are entries the pod has already; requests
-    for the resources in `by_name` are in a claim of their own, which other pods may name too.
+    `owner` is the workload's namespace and name; `taken` are entries the pod has already. Each
+    request that is common to several pods is in a claim of its own, which they name too.
     A container names a claim once, whole or by one request, because `claims` is a map by claim
     name under server-side apply. Source: core/v1 ResourceRequirements, `listMapKey=name`.
     """
     names = set(taken)
     made: list[Claim] = []
-    shared = [r for r in requests if r.ask.resource in by_name]
-    own = tuple(r for r in requests if r not in shared)
-    for group in (*((request,) for request in shared), *groups(own, uses)):
+    common = [(request,) for request in requests if request.is_common]
+    own = tuple(request for request in requests if not request.is_common)
+    for group in (*common, *groups(own, uses)):
         noun = _noun(group)
         name = told_apart(names, noun)
         names.add(name)
         bodies = [_request(target, request, preferred) for request in group]
-        is_shared = group[0] in shared
         creation = (
-            _shared(target, owner[0], noun, bodies)
-            if is_shared
+            _common(target, owner[0], noun, bodies)
+            if group[0].is_common
             else _template(target, owner, noun, bodies, _comments(group, uses))
         )
         made.append(Claim(name, creation, group))
@@ -127,7 +125,7 @@ def _template(
     return Creation(body, comments)
 
 
-def _shared(
+def _common(
     target: Target, namespace: str, noun: str, bodies: Sequence[Mapping[str, Any]]
 ) -> Creation:
     """A ResourceClaim that every pod of the namespace with the same wishes names the same."""

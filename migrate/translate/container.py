@@ -45,6 +45,8 @@ class Request:
     count: int
     device_class: str
     selectors: tuple[str, ...]
+    is_common: bool = False
+    """Whether other pods use the same devices, by naming the same claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ def requests(
     selectors: Mapping[str, tuple[str, ...]],
     classes: Mapping[str, str],
     together: frozenset[str] = frozenset(),
+    common: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Request, ...], tuple[Use, ...]]:
     """The requests of a pod and which container uses which.
 
@@ -167,7 +170,7 @@ def requests(
     the others start (a non-restartable init container) uses the devices of a later one, as a
     device plugin's accounting lets it; only what it asks for beyond that is requested for itself.
     `selectors` and `classes` are, per driver, what placement adds to the requests; of the resources
-    in `together` all containers use the same devices.
+    in `together` all containers use the same devices, and of those in `common` other pods too.
     Source: Kubernetes KEP-5004, `createRequestsAndMappings` of the scheduler.
     """
     counted = [ask for ask in asks if ask.count]
@@ -192,8 +195,9 @@ def requests(
         uses.append((ask, used))
     names = _names([ask for ask, _ in made], together)
     built = tuple(
-        _request(name, ask, count, selectors, classes)
+        replace(request, is_common=ask.resource in common)
         for name, (ask, count) in zip(names, made, strict=True)
+        for request in [_request(name, ask, count, selectors, classes)]
     )
     return built, _uses(uses, names)
 

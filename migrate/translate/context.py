@@ -41,7 +41,7 @@ class Context:
 
 
 def setting(finding: Finding, rules: Iterable[Rule]) -> tuple[Rule, Sharing] | None:
-    """The setting under which several pods share a device, with its rule, if a finding is of one."""
+    """The setting under which several pods share a device, with its rule, if it is one."""
     key = finding.quantity.partition(" ")[0]
     settings = ((rule, s) for rule in rules if rule.plugin for s in rule.plugin.sharing)
     return next(((rule, s) for rule, s in settings if key == s.key), None)

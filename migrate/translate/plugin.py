@@ -138,8 +138,8 @@ def _becomes(finding: Finding, sharing: Sharing, context: Context) -> tuple[str,
         shares = "no shares are known of its driver for pods that know nothing of each other"
     number = degree if degree.isdecimal() else "several"
     whole = (
-        f"with '--sharing whole' each pod gets a whole device: where {number} pods used one device, "
-        "as many devices are needed, or pods stay Pending"
+        f"with '--sharing whole' each pod gets a whole device: where {number} pods used one "
+        "device, as many devices are needed, or pods stay Pending"
     )
     return shares, _IN_A_POD, _IN_A_NAMESPACE, whole
 

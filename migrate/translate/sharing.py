@@ -53,9 +53,7 @@ class Shares:
         return frozenset(name for name, form in self.forms.items() if form == "claim")
 
 
-def shares(
-    asks: Sequence[Ask], labels: Mapping[str, str], kind: str, context: Context
-) -> Shares:
+def shares(asks: Sequence[Ask], labels: Mapping[str, str], kind: str, context: Context) -> Shares:
     """What becomes of the shares among a pod's counts.
 
     `labels` says, per driver, which label of the pod means that a unit is a share; `kind` is that
@@ -119,11 +117,13 @@ def _form(users: Sequence[Ask], said: str, kind: str, context: Context) -> tuple
         )
     many = _many(users[0], context)
     why = f"{said}, and a claim gives the pod a whole device{many}: {_CHOICE}"
-    return "", because(f"{why}; or plan for a cluster with {lent.gate}", lent.shares) if lent else why
+    return "", because(
+        f"{why}; or plan for a cluster with {lent.gate}", lent.shares
+    ) if lent else why
 
 
 def _lent(ask: Ask, context: Context) -> Sharing | None:
-    """The setting in whose place the driver of the class gives out shares, None where it does not."""
+    """The setting in whose place the class's driver gives out shares, None where it does not."""
     rule, finding = ask.match.rule, found(ask, context)
     known = setting(finding, context.rules) if finding else None
     settings = rule.plugin.sharing if rule.plugin else ()
