@@ -102,7 +102,9 @@ def _paths(directory: Path, mistakes: list[_Mistake]) -> list[Path]:
     misnamed = "a rule's file is called <vendor>/<family>.yaml"
     mistakes.extend(_Mistake(path, 0, misnamed) for path in sorted(astray))
     if not found and not astray:
-        mistakes.append(_Mistake(directory, 0, "no rules are here, looked for */*.yaml"))
+        why = "looked for */*.yaml" if directory.is_dir() else "there is no such directory"
+        what = f"no rules are here, {why}; 'dra-migrate rules new' begins one"
+        mistakes.append(_Mistake(directory, 0, what))
     return found
 
 
@@ -151,19 +153,23 @@ def _mistake(path: Path, document: yamltext.Document, at: Field, what: str) -> _
 
 
 def _invalid(error: Any) -> Iterator[tuple[Field, str]]:
-    for each in error.errors(include_url=False, include_input=False, include_context=False):
+    for each in error.errors(include_url=False, include_context=False):
         at = each["loc"]
+        empty = "is empty; " if each["input"] is None else ""
         match each["type"]:
             case "missing" | "missing_argument":
                 yield at, f"{at[-1]} is missing" + (f" in {_dotted(at[:-1])}" if at[1:] else "")
             case "unexpected_keyword_argument":
                 yield at, f"{_dotted(at)} is not a field of a rule"
             case "dataclass_type" | "dataclass_exact_type" | "dict_type" | "mapping_type":
-                yield at, _told(at, "a mapping is expected")
+                yield at, _told(at, f"{empty}a mapping is expected")
             case "tuple_type":
-                yield at, _told(at, "a list is expected")
+                yield at, _told(at, f"{empty}a list is expected")
+            case "string_type":
+                yield at, _told(at, f"{empty}a text is expected")
             case _:
-                yield at, _told(at, str(each["msg"]))
+                what = str(each["msg"]).replace("Input should be", "expected is")
+                yield at, _told(at, f"{empty}{what}")
 
 
 def _clashes(files: Sequence[_File]) -> Iterator[_Mistake]:
@@ -199,7 +205,7 @@ def _dotted(at: Field) -> str:
 def _docstrings() -> dict[str, dict[str, str]]:
     """Per class of the model, the docstring that follows each attribute."""
     found: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(model)).body:
+    for node in ast.parse(inspect.getsource(model.rule)).body:
         if isinstance(node, ast.ClassDef):
             pairs = zip(node.body, node.body[1:], strict=False)
             found[node.name] = {
