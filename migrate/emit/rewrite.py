@@ -10,7 +10,7 @@ from typing import Any, Final
 from migrate import yamltext
 from migrate.emit import unified
 from migrate.errors import EditRefused, MigrateError
-from migrate.model import ABSENT, Change, Creation, Edit, Field, Phase, PhaseName, Plan
+from migrate.model import ABSENT, Change, Creation, Edit, Field, Phase, PhaseName, Plan, at
 from migrate.planning import with_creations
 from migrate.read.files import File
 
@@ -285,7 +285,13 @@ def _plan_file(path: str, changes: Sequence[Change], tree: _Tree, works: dict[st
             if creation.is_cluster_scoped or key in placed:
                 continue
             placed.add(key)
-            if is_apart or origin.within:
+            if origin.within:
+                items = origin.within[:-1]
+                held = at(file.text.documents[document].value(), items) if file.text else []
+                added = Edit((len(held),), ABSENT, creation.body)
+                work.edits.append((document, items, added))
+                work.creates += 1
+            elif is_apart:
                 apart.append(creation)
             else:
                 block = yamltext.dump(creation.body, creation.comments)
