@@ -116,7 +116,7 @@ def holds(plan: Planned) -> None:
     for before, after in plan.pods:
         references_exist(after, plan.templates)
         if is_counted(after, plan.counted):
-            assert taken(after, plan.counted) == accounted(before, after)
+            assert taken(after, plan.counted) == accounted(before, after, plan.counted)
 
 
 def every_finding_is_answered(plan: Planned) -> None:
@@ -190,7 +190,7 @@ def taken(pod: kube.PodSpec, templates: dict[str, Any]) -> int:
     )
 
 
-def accounted(before: kube.PodSpec, after: kube.PodSpec) -> int:
+def accounted(before: kube.PodSpec, after: kube.PodSpec, templates: dict[str, Any]) -> int:
     """How many devices the scheduler counted of the resources that are gone from a pod's limits.
 
     Containers and sidecars hold theirs together; an init container runs with the sidecars that
@@ -205,23 +205,25 @@ def accounted(before: kube.PodSpec, after: kube.PodSpec) -> int:
         if any(key.startswith(prefix) and key not in limits for key in left):
             continue
         for key, value in limits.items():
-            if key == SHARE and key not in left and gone.get(key) and is_together(after):
+            if key == SHARE and key not in left and gone.get(key) and is_together(after, templates):
                 continue
             if key not in left:
                 gone.setdefault(key, []).append((old.role, kube.whole(value) or 0))
     return sum(_most(asks) for asks in gone.values())
 
 
-def is_together(pod: kube.PodSpec) -> bool:
-    """Whether running containers of the pod name the same request of a claim."""
-    named = [
-        (claim["name"], claim["request"])
+def is_together(pod: kube.PodSpec, templates: dict[str, Any]) -> bool:
+    """Whether running containers of the pod use the same request of a claim."""
+    entries = {e["name"]: source(e) for e in pod.body.get("resourceClaims") or []}
+    used = [
+        (claim["name"], request["name"])
         for container in pod.containers
         if container.role != "init"
         for claim in container.body.get("resources", {}).get("claims", [])
-        if "request" in claim
+        for request in templates.get(entries[claim["name"]], [])
+        if claim.get("request", request["name"]) == request["name"]
     ]
-    return len(set(named)) < len(named)
+    return len(set(used)) < len(used)
 
 
 def _most(asks: list[tuple[str, int]]) -> int:

@@ -102,7 +102,8 @@ def plan(asked: Asked) -> None:
     read = reading.reading(asked.paths, known, no_ignore=asked.no_ignore, quiet=asked.quiet)
     usages = asked.usages or USAGES
     findings = tuple(f for f in detect.findings(read.files, known) if f.usage in usages)
-    translated = translate.changes(findings, known, target, asked.options)
+    objects = (manifest for file in read.files for manifest in file.manifests)
+    translated = translate.changes(findings, known, target, asked.options, objects)
     made = planning.plan(translated.changes, target, known, findings)
     tree = rewrite.tree(read.files, read.kustomizations)
     made, rewrites = rewrite.rewritten(made, tree, asked.cluster_objects)

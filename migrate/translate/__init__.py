@@ -11,6 +11,7 @@ from migrate import kube
 from migrate.errors import PlanError
 from migrate.model import Change, Creation, Finding, Manifest, Rule, Target, Usage
 from migrate.translate import (
+    carriers,
     claims,
     container,
     dra,
@@ -45,14 +46,18 @@ class Translation:
 
 
 def changes(
-    findings: tuple[Finding, ...], rules: tuple[Rule, ...], target: Target, options: Options
+    findings: tuple[Finding, ...],
+    rules: tuple[Rule, ...],
+    target: Target,
+    options: Options,
+    objects: Iterable[Manifest] = (),
 ) -> Translation:
-    """What becomes of every finding.
+    """What becomes of every finding; `objects` are all that were read, whether anything is found.
 
     Raises: PlanError if a finding is in no change, which is a defect of ours.
     """
     shared = plugin.shared([f for f in findings if f.usage == "plugin"], rules)
-    context = Context(rules, target, options, shared)
+    context = Context(rules, target, options, shared, carriers.carriers(objects))
     found = [
         pod_of(manifest, spec, container.of_pod(rest, spec), context)
         for manifest, rest in _by_manifest(findings)
@@ -185,7 +190,7 @@ def _bridges(found: Iterable[Pod], context: Context) -> list[Change]:
             phase="bridge",
             manifest=None,
             findings=tuple(f for pod in found for f in pod.findings if f.resource == name),
-            creates=(claims.served(ask, context.target),),
+            creates=(() if name in context.carriers else (claims.served(ask, context.target),)),
             safety="review",
             strategy="bridge",
             why="workloads that have not moved yet run on nodes whose plugin is gone",
@@ -199,8 +204,10 @@ def _bridges(found: Iterable[Pod], context: Context) -> list[Change]:
 
 def _of_bridge(ask: container.Ask, context: Context) -> Iterator[str]:
     """What is to be known of a DeviceClass that carries a resource's name."""
+    for manifest in context.carriers.get(ask.resource, ()):
+        yield f"{manifest.label} carries it already ({carriers.where(manifest)})"
     classes = ask.match.rule.container.classes if ask.match.rule.container else ()
-    for each in classes:
+    for each in classes if ask.resource not in context.carriers else ():
         if each.name == ask.match.resource.device_class and each.why:
             yield each.why
     if shared := sharing.found(ask, context):

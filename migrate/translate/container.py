@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from migrate import kube
-from migrate.model import ABSENT, Edit, Field, Finding, Rule, as_text
+from migrate.model import ABSENT, Edit, Field, Finding, as_text
 from migrate.read import ruleset
-from migrate.translate.context import because
+from migrate.translate import carriers
+from migrate.translate.context import Context, because
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Use:
     requests: tuple[str, ...]
 
 
-def asked(pod: kube.PodSpec, rules: tuple[Rule, ...]) -> Asked:
+def asked(pod: kube.PodSpec, context: Context) -> Asked:
     """What this pod asks for, read from its containers' limits and requests."""
     asks: list[Ask] = []
     refused: list[str] = []
@@ -67,7 +68,7 @@ def asked(pod: kube.PodSpec, rules: tuple[Rule, ...]) -> Asked:
         for name in dict.fromkeys([*limits, *requests]):
             if not kube.is_device_resource(name):
                 continue
-            match = ruleset.resource(rules, name)
+            match = carriers.resource(name, context)
             if match is None or not (match.resource.maps == "exact" or match.resource.share):
                 other[name] = unmapped(match)
                 refused += _divided(match, {*limits, *requests})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from migrate.model import Creation, Finding, Rule, Sharing, Target
+from migrate.model import Creation, Finding, Manifest, Rule, Sharing, Target
 
 Mode = Literal["convert", "keep", "both"]
 Classes = Literal["vendor", "flavour", "auto"]
@@ -34,6 +34,8 @@ class Context:
     target: Target
     options: Options
     shared: Mapping[str, Finding] = field(default_factory=dict)
+    carriers: Mapping[str, tuple[Manifest, ...]] = field(default_factory=dict)
+    """Per extended resource, the DeviceClasses among the inputs that carry its name."""
     flavours: Mapping[Flavour, str] = field(default_factory=dict)
     creations: Mapping[str, Creation] = field(default_factory=dict)
     users: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -54,7 +54,7 @@ def pod_of(
     manifest: Manifest, spec: kube.PodSpec, findings: tuple[Finding, ...], context: Context
 ) -> Pod:
     """All that is known of one pod."""
-    asked = container.asked(spec, context.rules)
+    asked = container.asked(spec, context)
     counted = [ask for ask in asked.asks if ask.count]
     drivers = {
         driver: frozenset(

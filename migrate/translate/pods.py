@@ -94,7 +94,13 @@ def _bridge(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change
         phase="bridge",
         manifest=pod.manifest,
         findings=findings,
-        creates=tuple({a.resource: claims.served(a, context.target) for a in pod.counted}.values()),
+        creates=tuple(
+            {
+                a.resource: claims.served(a, context.target)
+                for a in pod.counted
+                if a.resource not in context.carriers
+            }.values()
+        ),
         safety="review" if said else "safe",
         strategy="bridge",
         why="a DeviceClass that carries the resource's name serves the pod as it is",

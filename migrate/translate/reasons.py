@@ -56,7 +56,7 @@ def _of_the_devices(pod: Pod) -> Iterator[str]:
         yield f"{names} stays with its device plugin: the two are no longer aligned"
     yield from pod.shares.reasons
     for ask in pod.counted:
-        if container.is_all(ask):
+        if ask.match.resource.why and not ask.match.resource.share:
             yield ask.match.resource.why
     first = {a.container.name: a for a in pod.counted if a.container.role == "init"}
     for use in pod.uses:
