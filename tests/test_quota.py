@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -199,8 +200,12 @@ def test_every_kind_that_is_known_has_a_source_and_a_reason() -> None:
     for name, entry in table("quota")["kinds"].items():
         assert entry["source"], name
         assert entry.get("quota") or entry["why"], name
-        texts = [entry.get("why", ""), *entry.get("notes", [])]
-        rest = "".join(texts)
-        for hole in ("{names}", "{keys}", "{classes}", "{mapping}", "{deviceClassMappings: "):
+        texts = [entry.get("why", ""), *entry.get("whys", {}).values(), *entry.get("notes", [])]
+        rest = "".join((*texts, entry.get("settled", "")))
+        for hole in ("{names}", "{keys}", "{classes}", "{counts}", "{mapping}", "{places}"):
             rest = rest.replace(hole, "")
-        assert "{" not in rest, name
+        # What is left are mappings to be written, on one line.
+        assert all(yaml.safe_load(found) for found in re.findall(r"\{[^{}]*\}", rest)), name
+        paths = {*entry.get("resources", {}), *entry.get("prefixes", [])}
+        assert entry.get("whys", {}).keys() <= paths, name
+        assert "settled" not in entry or entry["settled_by"] in table("quota")["kinds"], name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
+from migrate import kube
 from migrate.detect import (
     container,
     dra,
@@ -16,6 +18,7 @@ from migrate.detect import (
     telemetry,
 )
 from migrate.model import Entries, Finding, Manifest, Origin, Rule, fields
+from migrate.read import texts
 from migrate.read.files import File, Unreadable
 
 _USAGES: Final[tuple[Callable[[Manifest, Entries, tuple[Rule, ...]], Iterator[Finding]], ...]] = (
@@ -33,10 +36,17 @@ _OF_POLICIES: Final = (quota.findings, telemetry.findings, dra.findings)
 
 def findings(files: Iterable[File], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
     """Every finding of these files, in the order of path, line and column."""
+    objects = [texts.file_kind(m) for file in files for m in file.manifests]
+    held = [
+        h
+        for file in files
+        if file.text
+        for m in file.manifests
+        for h in texts.held(file.text.source, m)
+    ]
     found = [
         finding
-        for file in files
-        for manifest in file.manifests
+        for manifest in objects
         for finding in _without_own_pods(
             manifest,
             [
@@ -47,7 +57,31 @@ def findings(files: Iterable[File], rules: tuple[Rule, ...]) -> tuple[Finding, .
             ],
         )
     ]
+    found += [finding for each in held for finding in _in_text(each, rules)]
+    found += quota.unsettled([*objects, *(h.manifest for h in held)], found, rules)
     return tuple(sorted(found, key=_place))
+
+
+def _in_text(held: texts.Held, rules: tuple[Rule, ...]) -> Iterator[Finding]:
+    """The findings of an object in a string that are not asides.
+
+    Shape: what bounds is a finding of the object itself, which says what is to be done; what
+    places a pod is one of the object around it, for there is no pod that could be edited.
+    """
+    manifest, entries = held.manifest, tuple(fields(held.manifest.body))
+    bounds = quota.findings(manifest, entries, rules)
+    yield from (f for f in bounds if "hard" not in f.field[-2:-1])
+    pods = kube.podspecs(held.holder.body)
+    is_of_pod = any(held.field[: len(pod.field)] == pod.field for pod in pods)
+    if is_of_pod or telemetry.is_policy(held.holder):
+        return
+    placed = [
+        *plugin.findings(manifest, entries, rules),
+        *placement.findings(manifest, entries, rules),
+    ]
+    for finding in _without_own_pods(manifest, placed):
+        if finding.usage == "placement":
+            yield replace(finding, manifest=held.holder, field=held.field)
 
 
 def _without_own_pods(manifest: Manifest, found: list[Finding]) -> list[Finding]:

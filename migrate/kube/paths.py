@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from migrate.model import Field
 
 Path = tuple[str, ...]
+KEY: Final = "{key}"
 
 
 def steps(text: str) -> Path:
-    """The steps of a path: a key, `{key}` for any key, `[*]` for any number."""
-    return tuple(text.replace("[*]", ".[*]").split("."))
+    r"""The steps of a path: a key, `[*]` for any number, `{key}` for any key.
+
+    Shape: a dot inside a key is written `\.`, and `{key}` may have a beginning before it.
+    """
+    plain = text.replace("[*]", ".[*]").replace("\\.", "\0")
+    return tuple(step.replace("\0", ".") for step in plain.split("."))
 
 
 def leads(path: Path, field: Field) -> bool:
@@ -25,4 +32,6 @@ def is_at(path: Path, field: Field) -> bool:
 def _is_step(pattern: str, step: str | int) -> bool:
     if pattern == "[*]":
         return isinstance(step, int)
-    return pattern == step or (pattern == "{key}" and isinstance(step, str))
+    if pattern.endswith(KEY) and isinstance(step, str):
+        return step.startswith(pattern.removesuffix(KEY))
+    return pattern == step

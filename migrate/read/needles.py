@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from migrate import kube
 from migrate.model import PluginUsage, Rule
 
 _KUBERNETES: Final = (
@@ -51,6 +52,7 @@ def needles(rules: Iterable[Rule]) -> tuple[bytes, ...]:
     """
     words = {
         *_KUBERNETES,
+        *kube.settling(),
         *(word for rule in rules for word in (*_words(rule), *_in_metrics(rule))),
     }
     least = [word for word in words if not any(o != word and o in word for o in words)]

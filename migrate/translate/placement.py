@@ -97,7 +97,7 @@ def placed(
             result.stays.append(because(f"{said} stays", found))
     _required(pod, rules, drivers, result)
     _preferred(pod, rules, drivers, result, prioritized=prioritized)
-    _topologies(pod, rules, result)
+    result.stays += topologies(pod, rules)
     return result
 
 
@@ -354,17 +354,18 @@ def _preferred(
         result.edits.append(Edit((*pod.field, *_PREFERRED, i), items[i], ABSENT))
 
 
-def _topologies(pod: kube.PodSpec, rules: tuple[Rule, ...], result: Placed) -> None:
-    """What keeps pods together or apart by a label that vanishes: no claim says it."""
+def topologies(pod: kube.PodSpec, rules: tuple[Rule, ...]) -> tuple[str, ...]:
+    """What becomes of pods kept together or apart by a label that vanishes: no claim says it."""
+    said: list[str] = []
     for place, value in fields(pod.body):
         topology = kube.topology(place, value)
-        if topology is None:
-            continue
-        known = [label for _, label in ruleset.label(rules, topology.key)]
-        for label in [label for label in known if label.writer == "plugin"][:1]:
-            said = f"topologyKey {topology.key} stays ({topology.form})"
-            why = f"once nothing writes the label, {topology.missing}. {label.why}"
-            result.stays.append(because(said, why.strip()))
+        known = ruleset.label(rules, topology.key) if topology else ()
+        why = next((label.why for _, label in known if label.writer == "plugin"), None)
+        if topology and why is not None:
+            stays = f"topologyKey {topology.key} stays ({topology.form})"
+            becomes = f"once nothing writes the label, {topology.missing}"
+            said.append(because(stays, because(becomes, why) if why else becomes))
+    return tuple(dict.fromkeys(said))
 
 
 def tolerations(

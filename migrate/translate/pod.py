@@ -112,7 +112,7 @@ def scheduler(pod: Pod) -> str:
 
 def is_one_class_twice(pod: Pod) -> bool:
     """Whether a container would have to name one class for two resources."""
-    named = [(r.ask.container.field, r.device_class, r.selectors) for r in pod.requests]
+    named = [(ask.container.field, ask.match.resource.device_class) for ask in pod.counted]
     return len(set(named)) < len(named)
 
 

@@ -22,10 +22,14 @@ def changes(findings: Iterable[Finding], context: Context) -> tuple[Change, ...]
     by_object: dict[int, list[Finding]] = {}
     for finding in findings:
         by_object.setdefault(id(finding.manifest), []).append(finding)
-    return tuple(change for group in by_object.values() for change in _of_object(group, context))
+    places = bounds.places(f for group in by_object.values() for f in group)
+    made = (_of_object(group, context, places) for group in by_object.values())
+    return tuple(change for changes in made for change in changes)
 
 
-def _of_object(findings: list[Finding], context: Context) -> list[Change]:
+def _of_object(
+    findings: list[Finding], context: Context, places: Mapping[str, list[str]]
+) -> list[Change]:
     """The changes of one object: its quotas map by map, then all that its kind explains."""
     made: list[Change] = []
     maps: dict[Field, list[_Counted]] = {}
@@ -44,7 +48,7 @@ def _of_object(findings: list[Finding], context: Context) -> list[Change]:
     for field, counted in maps.items():
         made += _kept(field, counted, context)
     made += [bounds.left(tuple(group), why) for why, group in manual.items()]
-    return [*made, bounds.explained(explained, context)] if explained else made
+    return [*made, bounds.explained(explained, context, places)] if explained else made
 
 
 def _plain(name: str) -> str:

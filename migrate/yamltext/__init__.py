@@ -8,18 +8,20 @@ and are resolved, when asked for, as kubectl resolves them. No function here cal
 from __future__ import annotations
 
 from migrate.yamltext.documents import Document, Text
+from migrate.yamltext.inside import Inside, inside
 from migrate.yamltext.meaning import intended
 from migrate.yamltext.nodes import LIMITS, Limits, Node
 from migrate.yamltext.objects import dump
 from migrate.yamltext.reading import parse
 from migrate.yamltext.splicing import Edited, Splice, byte_splices, edited
 from migrate.yamltext.templates import mask
-from migrate.yamltext.values import resolve
+from migrate.yamltext.values import is_same, resolve
 
 __all__ = [
     "LIMITS",
     "Document",
     "Edited",
+    "Inside",
     "Limits",
     "Node",
     "Splice",
@@ -27,7 +29,9 @@ __all__ = [
     "byte_splices",
     "dump",
     "edited",
+    "inside",
     "intended",
+    "is_same",
     "mask",
     "parse",
     "resolve",

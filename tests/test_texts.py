@@ -1,0 +1,335 @@
+"""Configuration that stands in strings: found with its place, explained, and left to a person."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrate import detect, kube, translate, yamltext
+from migrate.model import Change, Finding
+from migrate.read import files, ruleset, texts
+from migrate.translate.context import Options
+
+RULES = ruleset.rules()
+ANY = re.compile(r"(?s).")
+
+QUEUE = """\
+apiVersion: kueue.x-k8s.io/v1beta2
+kind: ClusterQueue
+metadata: {name: research}
+spec:
+  resourceGroups:
+    - coveredResources: [nvidia.com/gpu]
+      flavors:
+        - name: h100
+          resources: [{name: nvidia.com/gpu, nominalQuota: 8}]
+"""
+CONFIGURATION = """\
+apiVersion: config.kueue.x-k8s.io/v1beta2
+kind: Configuration
+"""
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def found(**written: str) -> tuple[Finding, ...]:
+    """What is found in files of these names, without their ending, and texts."""
+    for name, text in written.items():
+        Path(f"{name}.yaml").write_bytes(text.encode())
+    return detect.findings(files.reading(["."], RULES).files, RULES)
+
+
+def planned(**written: str) -> tuple[Change, ...]:
+    target = kube.target("1.36")
+    return translate.changes(found(**written), RULES, target, Options()).changes
+
+
+def held(text: str, style: str = "|", key: str = "config") -> str:
+    """A ConfigMap that holds the text in one way of writing it."""
+    data = yaml.dump({key: text}, default_style=style, width=40, allow_unicode=style != '"')
+    body = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: held}\ndata:\n"
+    return body + "".join(f"  {line}\n" for line in data.rstrip("\n").split("\n"))
+
+
+def said(changes: tuple[Change, ...], kind: str) -> str:
+    """All that is said of the objects of a kind."""
+    mine = [c for c in changes if c.manifest and c.manifest.kind == kind]
+    assert all(c.safety == "manual" and not c.edits for c in mine)
+    return "; ".join(text for c in mine for text in (c.why, *c.notes))
+
+
+def pointed(source: str, place: tuple[int, int]) -> str:
+    """The text at a line and column."""
+    return re.split(r"\r?\n", source)[place[0] - 1][place[1] - 1 :]
+
+
+KEYS = st.sampled_from(["one", "β", "two words", "q'", 'd"', "\\", "c:", "#"])
+TREES = st.recursive(
+    st.integers(0, 99) | st.sampled_from(["a b", "é", "#", "it's", 'say "x"', "\\n", "x: y"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    tree=st.dictionaries(KEYS, TREES, min_size=1),
+    style=st.sampled_from(["|", ">", "'", '"']),
+    newline=st.sampled_from(["\n", "\r\n"]),
+    is_flow=st.booleans(),
+)
+def test_every_key_is_where_it_is_said_to_be(
+    tree: dict[str, Any], style: str, newline: str, is_flow: bool
+) -> None:
+    """However a text is quoted, escaped, folded and ended, its keys are found at their places."""
+    inner = yaml.dump(tree, default_flow_style=is_flow, allow_unicode=True)
+    inner += "" if is_flow else "last: 1\n"
+    source = held(inner, style).replace("\n", newline)
+    document = yamltext.parse(source.encode()).documents[0]
+    inner = document.value()["data"]["config"]
+    assert yamltext.parse(inner.encode()).documents[0].value().keys() >= tree.keys()
+    string = document.node(("data", "config"))
+    assert string is not None
+    (inside,) = yamltext.inside(source, document, (), ANY)
+    plain = yamltext.parse(inner.encode()).documents[0]
+    for key in plain.value():
+        first = pointed(inner, plain.position((key,)))[0]
+        there = pointed(source, inside.position(("data", "config", key)))
+        assert there[0] == first or (string.style == '"' and there[0] == "\\")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("style", ["|", ">", "'", '"'])
+def test_a_name_in_a_text_is_found_at_its_place(style: str, newline: str) -> None:
+    """The line and column are those of the name, not of the text around it."""
+    text = CONFIGURATION + "resources:\n  transformations:\n  - input: nvidia.com/gpu\n"
+    source = held(text, style).replace("\n", newline)
+    (finding,) = found(config=source)
+    assert pointed(source, (finding.line, finding.column)).startswith("input:")
+    assert finding.manifest.label == "Configuration held"
+
+
+def test_texts_in_texts_are_read() -> None:
+    """Values in an Application, and a Configuration in the values."""
+    text = CONFIGURATION + "resources:\n  transformations:\n  - input: nvidia.com/gpu\n"
+    values = held(text, '"', "controllerManagerConfigYaml")
+    application = held(values, "|", "values").replace("ConfigMap", "Application")
+    (finding,) = found(application=application)
+    assert pointed(application, (finding.line, finding.column)).startswith("input:")
+
+
+def test_a_text_in_a_template_is_read() -> None:
+    """A chart's ConfigMap, where template text stands among the lines of the configuration."""
+    source = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: held}
+data:
+  config.yaml: |
+    apiVersion: config.kueue.x-k8s.io/v1beta2
+    kind: Configuration
+    {{- if .Values.elects }}
+    leaderElection: {leaderElect: {{ .Values.elects }} }
+    {{- end }}
+    resources:
+      transformations:
+        - input: nvidia.com/gpu
+          strategy: {{ .Values.strategy }}
+"""
+    (finding,) = found(template=source)
+    assert pointed(source, (finding.line, finding.column)).startswith("input:")
+
+
+def test_every_document_of_a_text_is_read() -> None:
+    """Manifests that a ConfigMap keeps one behind the other."""
+    both = QUEUE + "---\n" + QUEUE.replace("research", "vision")
+    names = {f.manifest.name for f in found(config=held(both))}
+    assert names == {"research", "vision"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: Configuration\n  nodeSelector: [\n",
+        "kind: &a [x, *a]\nnodeSelector: 1\n",
+        "x: &a {nodeSelector: {nvidia.com/gpu.product: L4}}\ny: *a\nkind: *a\n",
+        "nodeSelector\n" * 3,
+        "nodeSelector: 1\n" + "---\n" * 5000,
+    ],
+    ids=["broken", "circle", "aliases", "no collection", "many documents"],
+)
+def test_what_is_no_plain_yaml_is_passed_over(text: str) -> None:
+    """A string owes nobody that it parses; the file around it is read all the same."""
+    assert found(config=held(text) + "# nvidia.com/gpu\n") == ()
+
+
+def test_a_configuration_alone_depends_on_nothing() -> None:
+    """Without a queue that counts a device there is nothing to say in it."""
+    assert found(config=held(CONFIGURATION)) == ()
+    counted = QUEUE.replace("nvidia.com/gpu", "cpu")
+    assert found(config=held(CONFIGURATION), queue=counted) == ()
+
+
+def test_a_queue_points_at_the_configuration() -> None:
+    """What is to be written is said where it is to be written, and the queue says where."""
+    changes = planned(config=held(CONFIGURATION), queue=QUEUE)
+    mapping = "{name: nvidia.com/gpu, deviceClassNames: [gpu.nvidia.com]}"
+    exact = f"resources: {{deviceClassMappings: [{mapping}]}}"
+    told = said(changes, "Configuration")
+    assert f"at its top level, before the first workload moves: {exact}" in told
+    assert "config.yaml:6" in said(changes, "ClusterQueue")
+    assert exact not in said(changes, "ClusterQueue")
+    assert yaml.safe_load(exact)
+
+
+def test_only_what_is_missing_is_to_be_written() -> None:
+    """Lists that are there are added to, and finished ones left alone."""
+    keys = CONFIGURATION + "resources:\n  excludeResourcePrefixes: []\n"
+    told = said(planned(config=held(keys), queue=QUEUE), "Configuration")
+    assert (
+        "below resources (line 8), before the first workload moves: deviceClassMappings: [" in told
+    )
+    empty = CONFIGURATION + "resources:\n"
+    told = said(planned(config=held(empty), queue=QUEUE), "Configuration")
+    assert (
+        "write in place of resources (line 8), before the first workload moves: resources" in told
+    )
+    other = CONFIGURATION + (
+        "resources:\n  deviceClassMappings:\n"
+        "  - {name: example.com/foo, deviceClassNames: [foo.example.com]}\n"
+    )
+    told = said(planned(config=held(other), queue=QUEUE), "Configuration")
+    assert "add to deviceClassMappings (line 9)" in told
+    assert "- {name: nvidia.com/gpu, deviceClassNames: [gpu.nvidia.com]}" in told
+    assert "example.com/foo" not in told
+    done = other.replace("example.com/foo", "nvidia.com/gpu").replace("foo.ex", "gpu.nv")
+    done = done.replace("gpu.nvample.com", "gpu.nvidia.com")
+    told = said(planned(config=held(done), queue=QUEUE), "Configuration")
+    assert "it maps gpu.nvidia.com to nvidia.com/gpu already: nothing is left to add" in told
+    taken = other.replace("foo.example.com", "gpu.nvidia.com")
+    told = said(planned(config=held(taken), queue=QUEUE), "Configuration")
+    assert (
+        "gpu.nvidia.com is mapped to example.com/foo already, and a class can be mapped once"
+        in told
+    )
+
+
+def test_a_class_that_this_plan_makes_is_added_to_its_name() -> None:
+    """A name that is mapped gets the classes by which the plan narrows it."""
+    pod = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: train}
+spec:
+  nodeSelector: {nvidia.com/gpu.product: NVIDIA-L4}
+  containers:
+    - name: main
+      image: registry.example.com/train:1
+      resources: {limits: {nvidia.com/gpu: 1}}
+"""
+    mapped = CONFIGURATION + (
+        "resources:\n  deviceClassMappings:\n"
+        "  - {name: nvidia.com/gpu, deviceClassNames: [gpu.nvidia.com]}\n"
+    )
+    all_found = found(config=held(mapped), pod=pod)
+    options = Options(classes="flavour")
+    made = translate.changes(all_found, RULES, kube.target("1.34"), options).changes
+    new = [c.name for change in made for c in change.creates if c.is_cluster_scoped]
+    assert len(new) == 1
+    assert f"add to the classes of nvidia.com/gpu (line 9): {new[0]}" in said(made, "Configuration")
+
+
+def test_a_queue_on_classes_depends_on_no_plugin() -> None:
+    """What a Volcano queue is to count instead is no finding."""
+    queue = """\
+apiVersion: scheduling.volcano.sh/v1beta1
+kind: Queue
+metadata: {name: vision}
+spec: {capability: {deviceclass/gpu.nvidia.com: 8}}
+"""
+    assert found(queue=queue) == ()
+
+
+def test_a_file_without_a_kind_is_known_by_its_keys() -> None:
+    """As a configMapGenerator takes it; other files with such a key are none."""
+    queues = """\
+partitions:
+  - name: default
+    queues:
+      - {name: root, resources: {max: {nvidia.com/gpu: 8}}}
+"""
+    (finding,) = found(queues=queues)
+    assert (finding.usage, finding.line, finding.manifest.kind) == ("quota", 4, "queues.yaml")
+    Path("queues.yaml").unlink()
+    assert found(values="partitions: 3\nresources: {max: {nvidia.com/gpu: 8}}\n") == ()
+
+
+def test_nothing_in_a_string_is_edited() -> None:
+    """Neither what bounds nor what places: both say that a person does it."""
+    patch = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: serve}
+spec:
+  template:
+    spec:
+      nodeSelector: {nvidia.com/gpu.product: NVIDIA-L4}
+      containers:
+        - name: main
+          image: registry.example.com/serve:1
+          resources: {limits: {nvidia.com/gpu: 1}}
+"""
+    changes = planned(patch=held(patch), queue=held(QUEUE))
+    assert changes
+    assert all(c.safety == "manual" and not c.edits and not c.creates for c in changes)
+    placed = [f for c in changes for f in c.findings if f.usage == "placement"]
+    assert [f.resource for f in placed] == ["nvidia.com/gpu.product"]
+
+
+def test_a_plugin_in_a_string_is_no_workload() -> None:
+    """The labels of a plugin's own pods go with it."""
+    plugin = """\
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: plugin}
+spec:
+  template:
+    spec:
+      nodeSelector: {nvidia.com/gpu.present: "true"}
+      containers: [{name: main, image: registry.example.com/x:1}]
+      volumes: [{name: d, hostPath: {path: /var/lib/kubelet/device-plugins}}]
+"""
+    assert [f for f in found(plugin=held(plugin)) if f.usage == "placement"] == []
+
+
+def test_an_object_is_told_once() -> None:
+    """The copy that kubectl keeps of it in an annotation is no object of its own."""
+    body = yaml.safe_load(QUEUE)
+    once = found(queue=QUEUE)
+    copy = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(body)}
+    body["metadata"]["annotations"] = copy
+    assert len(found(queue=yaml.safe_dump(body))) == len(once)
+
+
+def test_a_text_in_a_list_is_the_item_s() -> None:
+    """The field of a finding leads from the item of a List to the string."""
+    values = "nodeSelector: {nvidia.com/gpu.present: 'true'}\nx: 1\n"
+    body = {"apiVersion": "v1", "kind": "List", "items": [yaml.safe_load(held(values))]}
+    (finding,) = found(all=yaml.safe_dump(body))
+    assert (finding.manifest.kind, finding.field) == ("ConfigMap", ("data", "config"))
+
+
+def test_a_holder_says_where_its_object_stands() -> None:
+    """The field of a finding leads through the string."""
+    (finding, *_) = found(config=held(QUEUE))
+    assert finding.manifest.origin.within == ("data", "config")
+    assert finding.manifest.origin.readonly == texts.INSIDE
