@@ -9,7 +9,7 @@ A case is a folder `fixtures/<vendor>/<usage>-<what>/` with
     plan/          the plan folder, where it matters
     after/         the files once every phase is applied; missing: nothing changes
 
-`pytest --bless` writes what the program says now; read the diff before you keep it.
+`pytest --bless` writes what comes out now; read the diff before you keep it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from migrate.cli import app
+from migrate.cli import app, rulecases
 from migrate.model import PHASES, USAGES
 
 ROOT = Path(__file__).parent.parent / "fixtures"
-PARTS = {"before", "after", "plan", "args", "findings.txt", "report.txt"}
+PARTS = {"before", "args", *rulecases.PARTS}
 
 
 def cases() -> list[Path]:
@@ -40,92 +40,51 @@ def run(*args: str) -> str:
     return result.stdout
 
 
-def tree(root: Path) -> dict[str, bytes]:
-    """Every file below a folder, by its path."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and ".journal" not in path.parts
-    }
-
-
-def agrees(path: Path, said: str, *, bless: bool) -> None:
-    """Hold what was said against a golden text, or write it."""
-    if bless:
-        path.write_text(said, encoding="utf-8", newline="")
-    assert said == path.read_bytes().decode(), f"{path}: 'pytest --bless' writes what is said now"
-
-
-def agrees_tree(path: Path, files: dict[str, bytes], *, bless: bool) -> None:
-    """Hold files against a golden folder, or write it."""
-    if bless:
-        shutil.rmtree(path, ignore_errors=True)
-        for name, data in files.items():
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            (path / name).write_bytes(data)
-    golden = tree(path)
-    assert sorted(files) == sorted(golden)
-    for name, data in files.items():
-        assert data == golden[name], f"{path / name}: 'pytest --bless' writes what is said now"
-
-
 @pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case.parent.name}/{case.name}")
 def test_case(
     case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """The case says, plans, applies and undoes what its files hold."""
-    bless = bool(request.config.getoption("--bless"))
-    work, plan = tmp_path / "tree", tmp_path / "plan"
-    shutil.copytree(case / "before", work)
-    monkeypatch.chdir(work)
+    made = rulecases.played(case, tmp_path)
+    parts = [part for part in rulecases.PARTS if part != "plan" or (case / part).exists()]
+    if request.config.getoption("--bless"):
+        rulecases.write_parts(case, made, parts)
+    golden = rulecases.golden(case)
+    for name in rulecases.differing(golden, made, parts):
+        assert made.get(name) == golden.get(name), f"{case / name}: 'pytest --bless' writes it anew"
+
+    before, after = rulecases.files(case / "before"), rulecases.files(tmp_path / "tree")
+    by_git = rulecases.files(applied_by_git(case, tmp_path))
+    # Of UTF-16 the plan has no diff that git would apply; of rendered text it has, and writes none.
+    written = [name for name in after if after[name] != before.get(name)]
+    assert all(by_git.get(name) in (before.get(name), after[name]) for name in written)
+    monkeypatch.chdir(tmp_path / "tree")
     args = (case / "args").read_text().split("\n") if (case / "args").exists() else []
     args = [arg for arg in args if arg]
-    before = tree(work)
-
-    agrees(case / "findings.txt", run("scan", "."), bless=bless)
-    agrees(case / "report.txt", run("plan", ".", *args), bless=bless)
-    assert tree(work) == before, "plan without -o wrote something"
-
-    run("plan", ".", "-o", str(plan), *args)
-    made = tree(plan)
-    if (case / "plan").exists():
-        agrees_tree(case / "plan", made, bless=bless)
-    run("plan", ".", "-o", str(plan), *args)
-    assert tree(plan) == made, "planned twice, not the same bytes"
-
-    for number, phase in enumerate(PHASES, start=1):
-        diffs_apply(plan / f"{number}-{phase}", work)
-        run("apply", str(plan), "--phase", phase, "--yes")
-    after = tree(work)
-    if bless:
-        shutil.rmtree(case / "after", ignore_errors=True)
-    if bless and after != before:
-        agrees_tree(case / "after", after, bless=True)
-    if (case / "after").exists():
-        agrees_tree(case / "after", after, bless=False)
-    else:
-        assert after == before
     again = tmp_path / "again"
     run("plan", ".", "-o", str(again), *args)
-    diffs = [path for path in tree(again) if path.endswith(".diff") and "rendered" not in path]
+    diffs = [n for n in rulecases.files(again) if n.endswith(".diff") and "rendered" not in n]
     assert not diffs, f"planned again, there is more to do: {diffs}"
-    run("rollback", str(plan))
-    assert tree(work) == before, "rollback left something behind"
+    run("rollback", str(tmp_path / "plan"))
+    assert rulecases.files(tmp_path / "tree") == before, "rollback left something behind"
+    twice = tmp_path / "twice"
+    run("plan", ".", "-o", str(twice), *args)
+    planned = {f"plan/{name}": data for name, data in rulecases.files(twice).items()}
+    assert not rulecases.differing(made, planned, ["plan"]), "planned twice, not the same bytes"
 
 
-def diffs_apply(phase: Path, work: Path) -> None:
-    """Each diff of a phase is one that git would apply then, except those of rendered text."""
-    for diff in sorted(phase.rglob("*.diff")):
-        if diff.name.startswith("rendered"):
-            continue
-        check = subprocess.run(
-            ["git", "apply", "--check", "--whitespace=nowarn", str(diff)],
-            cwd=work,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert check.returncode == 0, check.stderr
+def applied_by_git(case: Path, room: Path) -> Path:
+    """The files of a case, to which git has applied each diff of the plan that it can."""
+    tree = room / "git"
+    shutil.copytree(case / "before", tree)
+    for number, phase in enumerate(PHASES, start=1):
+        every = sorted((room / "plan" / f"{number}-{phase}").rglob("*.diff"))
+        diffs = [str(diff) for diff in every if not diff.name.startswith("rendered")]
+        if diffs:
+            git = ["git", "apply", "--whitespace=nowarn", *diffs]
+            done = subprocess.run(git, cwd=tree, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+    return tree
 
 
 def test_cases_are_named_after_a_usage() -> None:

@@ -1,4 +1,4 @@
-"""`rules new`, `rules test` and `rules drift`, as somebody who keeps rules of his own uses them."""
+"""`rules new` and `rules test`, as somebody who keeps rules of his own uses them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from migrate.cli import app
+from migrate.cli import app, rulecases
 from migrate.errors import InputError
 from migrate.read import ruleset
 
@@ -59,61 +59,6 @@ spec:
           acme.example/npu: 1
 """
 
-CLASSES = """\
-apiVersion: resource.k8s.io/v1
-kind: DeviceClass
-metadata:
-  name: npu.acme.example
-spec:
-  extendedResourceName: acme.example/npu
-  selectors:
-    - cel:
-        expression: |
-          device.driver   == 'npu.acme.example'
-            && device.attributes['npu.acme.example'].kind == 'whole'
----
-apiVersion: resource.k8s.io/v1
-kind: DeviceClass
-metadata:
-  name: part.acme.example
-spec:
-  selectors:
-    - cel:
-        expression: >-
-          device.driver == "npu.acme.example" &&
-          device.attributes["npu.acme.example"].kind == "part"
-"""
-
-SLICES = {
-    "v1beta1": """\
-apiVersion: resource.k8s.io/v1beta1
-kind: ResourceSlice
-metadata:
-  name: node-1
-spec:
-  driver: npu.acme.example
-  devices:
-    - name: npu-0
-      basic:
-        attributes:
-          kind: {string: whole}
-          model: {string: A1}
-""",
-    "v1": """\
-apiVersion: resource.k8s.io/v1
-kind: ResourceSlice
-metadata:
-  name: node-1
-spec:
-  driver: npu.acme.example
-  devices:
-    - name: npu-0
-      attributes:
-        kind: {string: whole}
-        npu.acme.example/model: {string: A1}
-""",
-}
-
 
 def run(*args: object) -> Result:
     return CliRunner().invoke(app, ["rules", *map(str, args)])
@@ -143,7 +88,7 @@ def test_a_new_rule_is_refused_until_every_empty_field_is_filled_in(tmp_path: Pa
     assert done.exit_code == 0
     rule = tmp_path / "acme/npu.yaml"
     case = tmp_path / "fixtures/acme/container-npu/before/npu.yaml"
-    assert done.stdout.split() == [str(rule), str(case)]
+    assert done.stdout.split() == [str(rule), str(case), str(tmp_path / "schema.json")]
     lines = rule.read_text().splitlines()
     assert lines[0] == "# yaml-language-server: $schema=../schema.json"
     parents = ("sources:", "container:", "resources:", "classes:", "selectors:")
@@ -156,6 +101,8 @@ def test_a_new_rule_is_refused_until_every_empty_field_is_filled_in(tmp_path: Pa
     assert isinstance(refused.exception, InputError)
     assert {int(n) for n in re.findall(r"npu\.yaml:(\d+):", str(refused.exception))} == empty
     assert len(empty) >= 10
+    assert str(refused.exception).count(" is empty; ") == len(empty)
+    assert "Input should be" not in str(refused.exception)
 
     fill = {
         "title": "NPUs",
@@ -182,6 +129,20 @@ def test_a_new_rule_is_refused_until_every_empty_field_is_filled_in(tmp_path: Pa
     assert run("test", tmp_path).exit_code == 0
 
 
+def test_a_new_rule_has_its_schema_where_its_first_line_looks(tmp_path: Path) -> None:
+    """The schema is written once, is what `rules schema` prints, and no other file gives way."""
+    run("new", "acme/npu", "--directory", tmp_path)
+    first = (tmp_path / "acme/npu.yaml").read_text().splitlines()[0]
+    place = (tmp_path / "acme" / first.partition("$schema=")[2]).resolve()
+    assert place == (tmp_path / "schema.json").resolve()
+    assert place.read_text() == run("schema").stdout
+
+    place.write_text("mine")
+    again = run("new", "acme/tpu", "--directory", tmp_path)
+    assert (again.exit_code, place.read_text()) == (0, "mine")
+    assert "schema.json" not in again.stdout
+
+
 def test_a_new_rule_overwrites_nothing(tmp_path: Path) -> None:
     """Neither the rule nor the case is touched, and nothing is half-written."""
     case = written(tmp_path / "fixtures/acme/container-npu/before/npu.yaml", "mine")
@@ -205,23 +166,87 @@ def test_cases_are_held_against_what_was_blessed(home: Path) -> None:
     """One line per case; a golden text that says otherwise is wrong, and its diff is shown."""
     case = home / "fixtures/acme/container-npu"
     first = run("test", home)
-    assert (first.exit_code, first.stdout.split()) == (
-        0,
-        ["ok", "acme/container-npu", "nothing", "to", "compare", "with"],
-    )
-    assert not (case / "findings.txt").exists()
+    assert first.exit_code == 0
+    assert first.stdout.startswith("ok     acme/container-npu  nothing to compare with yet")
+    assert [path.name for path in case.iterdir()] == ["before"]
     assert run("test", home, "--bless").exit_code == 0
+    assert {path.name for path in case.iterdir()} == {
+        *("before", "findings.txt", "report.txt", "after")
+    }
     assert "acme/npu" in (case / "findings.txt").read_text()
     assert "1 × acme.example/npu" in (case / "report.txt").read_text()
+    assert "resourceClaimTemplateName" in (case / "after/pod.yaml").read_text()
     assert "as before" in run("test", home).stdout
 
-    (case / "args").write_text("--strategy\nbridge\n")
+    (case / "args").write_text("--strategy\nbridge\n--kubernetes\n1.36\n")
     differs = run("test", home)
     assert differs.exit_code == 1
-    assert differs.stdout == "WRONG  acme/container-npu  report.txt differ from what is said now\n"
+    told = "report.txt and after differ from what comes out now"
+    assert differs.stdout == f"WRONG  acme/container-npu  {told}\n"
     assert "--- report.txt" in differs.stderr
+    assert "--- after/pod.yaml" in differs.stderr
     assert run("test", home, "--bless").exit_code == 0
     assert run("test", home).exit_code == 0
+
+
+def test_only_what_a_case_has_is_compared_and_written(home: Path) -> None:
+    """A plan folder is compared to the last byte where the case has one."""
+    case = home / "fixtures/acme/container-npu"
+    written(case / "plan/README.md", "an older plan")
+    written(case / "plan/stray.yaml", "no part of it")
+    done = run("test", home)
+    assert (done.exit_code, done.stdout.split()[2]) == (1, "plan")
+    assert run("test", home, "--bless").exit_code == 0
+    assert {path.name for path in case.iterdir()} == {"before", "plan"}
+    assert not (case / "plan/stray.yaml").exists()
+    assert (case / "plan/plan.json").exists()
+    assert run("test", home).exit_code == 0
+
+    written(case / "plan/3-claim/new/more.yaml", "more")
+    done = run("test", home)
+    assert done.exit_code == 1
+    assert "--- plan/3-claim/new/more.yaml" in done.stderr
+
+
+def test_a_new_case_gets_a_plan_folder_where_it_has_room_for_one(home: Path) -> None:
+    case = home / "fixtures/acme/container-npu"
+    (case / "plan").mkdir()
+    assert run("test", home, "--bless").exit_code == 0
+    assert {path.name for path in case.iterdir()} == {"before", *rulecases.PARTS}
+    assert (case / "plan/plan.json").exists()
+    assert run("test", home).exit_code == 0
+
+
+def test_a_case_that_a_verb_refuses_is_wrong(home: Path) -> None:
+    """What a verb refuses is told for its case, and the other cases are run."""
+    for name in ("container-aa", "container-zz"):
+        written(home / f"fixtures/acme/{name}/before/pod.yaml", POD)
+    case = home / "fixtures/acme/container-npu"
+    (case / "args").write_text("--kubernetes\n1.5\n")
+    done = run("test", home)
+    assert done.exit_code == 1
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok", "WRONG", "ok"]
+
+
+def test_a_folder_without_rules_says_how_one_is_begun(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        done = run("test", folder)
+        assert isinstance(done.exception, InputError)
+        assert "'dra-migrate rules new' begins one" in str(done.exception)
+
+
+def test_a_rule_of_labels_or_classes_alone_is_listed_by_them() -> None:
+    """There is always something to know a rule by."""
+    lines = run("list").stdout.splitlines()
+    assert all(len(re.split(r" {2,}", line, maxsplit=1)) == 2 for line in lines)
+    assert not any(line.endswith((" 1 labels", " 0 labels")) for line in lines)
+
+
+def test_a_case_is_left_as_it_is(home: Path) -> None:
+    """Its phases are applied to a copy."""
+    before = {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
+    run("test", home)
+    assert {p: p.read_bytes() for p in home.rglob("*") if p.is_file()} == before
 
 
 @pytest.mark.parametrize("args", ["-o\nplan\n", "-qoplan\n", "--output=plan\n", "--no-such-flag\n"])
@@ -239,111 +264,3 @@ def test_a_rule_without_a_case_is_told(home: Path) -> None:
     (home / "fixtures/acme/container-npu/before/pod.yaml").unlink()
     (home / "fixtures/acme/container-npu/before").rmdir()
     assert "no case proves acme/npu" in run("test", home).stderr
-
-
-# drift
-
-
-def drift(home: Path, text: str, *args: str, name: str = "chart.yaml") -> Result:
-    return run("drift", written(home.parent / "out" / name, text), "--rules", home, *args)
-
-
-def told(result: Result) -> list[tuple[str, str]]:
-    """The level and the sentence of every line."""
-    lines = (line.split("  ", 3) for line in result.stdout.splitlines())
-    return [(level, what) for _, level, _, what in lines]
-
-
-def test_classes_that_agree_do_not_drift(home: Path) -> None:
-    """Blanks, line breaks and the kind of quotes in a selector do not matter."""
-    done = drift(home, CLASSES, "--check")
-    assert (done.exit_code, done.stdout) == (0, "")
-    assert "2 objects compared" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "what"),
-    [
-        ("name: part.acme", "name: bit.acme", "the class bit.acme.example of the driver"),
-        ("name: part.acme", "name: bit.acme", "the class part.acme.example of the driver"),
-        ("== 'whole'", "== 'who le'", "the selectors of npu.acme.example are"),
-        ("  extendedResourceName: acme.example/npu\n", "", "acme.example/npu is gone from"),
-        ("extendedResourceName: acme", "extendedResourceName: x", "is x.example/npu; the rule has"),
-        (
-            "  name: part.acme.example\nspec:\n",
-            "  name: part.acme.example\nspec:\n  extendedResourceName: a.example/b\n",
-            "extendedResourceName a.example/b is new in part.acme.example",
-        ),
-    ],
-)
-def test_a_class_that_drifts_is_told(home: Path, old: str, new: str, what: str) -> None:
-    text = CLASSES.replace(old, new)
-    assert text != CLASSES
-    done = drift(home, text)
-    assert done.exit_code == 0
-    assert any(level == "drift" and what in said for level, said in told(done)), done.stdout
-    assert re.match(r"\S+chart\.yaml:\d+:\d+  drift  acme/npu  ", done.stdout)
-    assert drift(home, text, "--check").exit_code == 1
-
-
-def test_a_name_that_an_older_version_is_rendered_without_is_no_drift(home: Path) -> None:
-    text = CLASSES.replace("  extendedResourceName: acme.example/npu\n", "")
-    done = drift(home, text.replace("resource.k8s.io/v1", "resource.k8s.io/v1beta1"), "--check")
-    assert done.exit_code == 0
-    assert [level for level, _ in told(done)] == ["info"]
-
-
-def test_a_chart_is_read_behind_its_template_text(home: Path) -> None:
-    """What a template fills in is not compared; what stands there is."""
-    text = CLASSES.replace("resource.k8s.io/v1", '{{ include "acme.apiVersion" . }}')
-    text = text.replace("/npu\n", "/chip\n").replace('== "part"', '== "{{ .Values.part }}"')
-    written(home.parent / "out/chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n")
-    done = drift(home, text, name="chart/templates/classes.yaml")
-    assert told(done) == [
-        (
-            "drift",
-            (
-                "extendedResourceName of npu.acme.example is acme.example/chip; "
-                "the rule has acme.example/npu"
-            ),
-        ),
-        ("info", "the selectors of part.acme.example are filled in by a template"),
-    ]
-
-
-@pytest.mark.parametrize("version", SLICES)
-def test_slices_of_every_version_are_compared(home: Path, version: str) -> None:
-    """A device of one class says nothing of the rule's other class."""
-    assert told(drift(home, SLICES[version], "--check")) == []
-    more = SLICES[version].replace("kind: {string: whole}", "kind: {string: whole}, new: {int: 1}")
-    more = re.sub(r"( +)(kind: \S+ \S+), (new: .*)", r"\1\2\n\1\3", more)
-    done = drift(home, more, "--check")
-    assert told(done) == [("info", "no rule mentions attribute npu.acme.example/new")]
-    assert done.exit_code == 0
-
-
-@pytest.mark.parametrize("version", SLICES)
-def test_an_attribute_that_no_device_has_any_more_is_told(home: Path, version: str) -> None:
-    done = drift(home, SLICES[version].replace("model:", "type:"), "--check")
-    assert done.exit_code == 1
-    assert told(done) == [
-        ("info", "no rule mentions attribute npu.acme.example/type"),
-        (
-            "drift",
-            (
-                "the rule asks for attribute npu.acme.example/model, "
-                "which no device of the driver has"
-            ),
-        ),
-    ]
-
-
-def test_a_driver_that_no_rule_has_is_told(home: Path) -> None:
-    text = SLICES["v1"].replace("npu.acme.example", "fpga.acme.example")
-    assert told(drift(home, text)) == [("info", "no rule has the driver fpga.acme.example")]
-
-
-def test_nothing_to_compare_is_said_and_no_success(home: Path) -> None:
-    done = drift(home, POD)
-    assert isinstance(done.exception, InputError)
-    assert "no DeviceClass and no ResourceSlice" in str(done.exception)

@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 
 _NAME: Final = re.compile(r"[a-z0-9-]+/[a-z0-9-]+")
+_COMPARED: Final = re.compile(r"\b(?:DeviceClass|ResourceSlice|CustomResourceDefinition)\b")
 
 Directory = Annotated[
     Path, typer.Option("--directory", metavar="DIR", help="The folder of your rules.")
@@ -59,10 +60,15 @@ def _lines(rules: Sequence[Rule]) -> list[str]:
 
 
 def _answers(rule: Rule) -> str:
+    from migrate.emit.report import plural
+
     resources = rule.container.resources if rule.container else ()
-    labels = len(rule.placement.labels) if rule.placement else 0
+    classes = rule.container.classes if rule.container else ()
+    labels = rule.placement.labels if rule.placement else ()
     names = [f"{r.name or r.pattern} ({r.maps})" for r in resources]
-    return ", ".join(names) or f"{labels} labels"
+    if not names and labels:
+        return plural(len(labels), "label")
+    return ", ".join(names or [each.name for each in classes])
 
 
 def _table(rules: Sequence[Rule]) -> list[str]:
@@ -146,9 +152,13 @@ def _full(value: Any) -> Any:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a rule file, for editors."""
+    typer.echo(_schema(), nl=False)
+
+
+def _schema() -> str:
     from migrate.read import ruleset
 
-    typer.echo(json.dumps(ruleset.schema(), indent=2))
+    return f"{json.dumps(ruleset.schema(), indent=2)}\n"
 
 
 @app.command()
@@ -170,13 +180,18 @@ def new(
     for path in texts:
         if path.exists() or path.is_symlink():
             raise InputError("is there already, and stays as it is", path=str(path))
+    schema_path = directory / ruledraft.SCHEMA
+    if not (schema_path.exists() or schema_path.is_symlink()):
+        texts[schema_path] = _schema()
     for path, text in texts.items():
-        rulecases.write(path, text)
+        rulecases.write(path, text.encode())
         typer.echo(str(path))
+    if schema_path in texts:
+        typer.echo(
+            f"By {ruledraft.SCHEMA} an editor completes and checks the rule as you write.", err=True
+        )
     typer.echo(
-        f"Next: fill both in, then 'dra-migrate rules test {directory}'. For an editor's help:"
-        f" 'dra-migrate rules schema > {directory / 'schema.json'}'.",
-        err=True,
+        f"Next: fill in the rule and its case, then 'dra-migrate rules test {directory}'.", err=True
     )
 
 
@@ -225,7 +240,7 @@ def drift(
         list[str],
         typer.Argument(
             metavar="CHART…",
-            help="A chart or manifests with DeviceClasses and ResourceSlices, or '-'.",
+            help="A chart, manifests, a snapshot of ResourceSlices, or '-'.",
             show_default=False,
         ),
     ],
@@ -237,22 +252,25 @@ def drift(
         bool, typer.Option("--check", help="Leave with 1 when a rule drifts.")
     ] = False,
 ) -> None:
-    """Say where a driver's own DeviceClasses and ResourceSlices and our rules differ."""
+    """Say where our rules differ from a driver's own classes, devices, CRDs and values."""
     from migrate.emit.listing import printable
     from migrate.emit.report import plural
     from migrate.read import ruledrift
 
     known = reading.rules(rules)
     read = reading.reading(paths, known, no_ignore=no_ignore, quiet=quiet)
-    compared = [each for each in read.manifests if ruledrift.is_comparable(each)]
+    compared = ruledrift.compared(read.manifests, known)
     if not quiet:
-        reading.told(read.unreadable, verbose=False)
+        # Only what may have held such an object is missed.
+        missed = (u for u in read.unreadable if not u.source or _COMPARED.search(u.source))
+        reading.told(tuple(missed), verbose=False)
     if not compared:
         raise InputError(
-            "no DeviceClass and no ResourceSlice is there to compare with",
+            "nothing of a driver is there to compare with: no DeviceClass, no ResourceSlice, and"
+            " no CRD or chart's values that a rule names",
             remedy="render the chart first: 'helm template CHART | dra-migrate rules drift -'",
         )
-    found = ruledrift.drift(compared, known)
+    found = ruledrift.drift(read.manifests, known, paths)
     for each in found:
         line, column = each.manifest.position(each.field)
         where = f"{each.manifest.origin.path}:{line}:{column}"

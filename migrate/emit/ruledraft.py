@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-HEADER: Final = "# yaml-language-server: $schema=../schema.json"
+SCHEMA: Final = "schema.json"
+"""Where a rule looks for the schema of rules: in the folder of its vendor's folder."""
+HEADER: Final = f"# yaml-language-server: $schema=../{SCHEMA}"
 
 _RULE: Final = """\
 {header}
