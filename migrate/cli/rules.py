@@ -255,11 +255,11 @@ def drift(
     """Say where our rules differ from a driver's own classes, devices, CRDs and values."""
     from migrate.emit.listing import printable
     from migrate.emit.report import plural
-    from migrate.read import ruledrift
+    from migrate.read import drift
 
     known = reading.rules(rules)
     read = reading.reading(paths, known, no_ignore=no_ignore, quiet=quiet)
-    compared = ruledrift.compared(read.manifests, known)
+    compared = drift.compared(read.manifests, known)
     if not quiet:
         # Only what may have held such an object is missed.
         missed = (u for u in read.unreadable if not u.source or _COMPARED.search(u.source))
@@ -270,7 +270,7 @@ def drift(
             " no CRD or chart's values that a rule names",
             remedy="render the chart first: 'helm template CHART | dra-migrate rules drift -'",
         )
-    found = ruledrift.drift(read.manifests, known, paths)
+    found = drift.differences(read.manifests, known, paths)
     for each in found:
         line, column = each.manifest.position(each.field)
         where = f"{each.manifest.origin.path}:{line}:{column}"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from migrate import kube
 from migrate.model import Manifest, Rule
-from migrate.read import classdrift, partdrift, slicedrift
-from migrate.read.drift import Drift, extents
+from migrate.read.drift import classes, parts, slices
+from migrate.read.drift.difference import Drift, extents
 
 
 def compared(manifests: Iterable[Manifest], rules: Sequence[Rule]) -> tuple[Manifest, ...]:
@@ -17,17 +17,17 @@ def compared(manifests: Iterable[Manifest], rules: Sequence[Rule]) -> tuple[Mani
     and the values of charts that a rule switches off.
     """
     every = tuple(manifests)
-    values = {id(each) for each, _, _ in partdrift.values(every, rules)}
+    values = {id(each) for each, _, _ in parts.values(every, rules)}
     return tuple(
         each
         for each in every
         if _is_devices(each, "DeviceClass", "ResourceSlice")
-        or partdrift.is_named(each, rules)
+        or parts.is_named(each, rules)
         or id(each) in values
     )
 
 
-def drift(
+def differences(
     manifests: Iterable[Manifest], rules: Sequence[Rule], paths: Sequence[str] = ()
 ) -> tuple[Drift, ...]:
     """Everything in which the objects and the rules differ, in the order of the objects.
@@ -37,12 +37,10 @@ def drift(
     every = tuple(manifests)
     extent = extents(every, paths)
     found = [
-        *classdrift.differences([m for m in every if _is_devices(m, "DeviceClass")], rules, extent),
-        *slicedrift.differences([m for m in every if _is_devices(m, "ResourceSlice")], rules),
-        *partdrift.of_definitions(
-            [m for m in every if partdrift.is_named(m, rules)], rules, extent
-        ),
-        *partdrift.of_values(partdrift.values(every, rules)),
+        *classes.differences([m for m in every if _is_devices(m, "DeviceClass")], rules, extent),
+        *slices.differences([m for m in every if _is_devices(m, "ResourceSlice")], rules),
+        *parts.of_definitions([m for m in every if parts.is_named(m, rules)], rules, extent),
+        *parts.of_values(parts.values(every, rules)),
     ]
     order = {id(manifest): number for number, manifest in enumerate(every)}
     return tuple(sorted(found, key=lambda each: order[id(each.manifest)]))

@@ -8,7 +8,7 @@ from typing import Final
 
 from migrate.kube import upgrade
 from migrate.model import ABSENT, DeviceClass, Manifest, Rule, at
-from migrate.read.drift import HOLES, Drift, Extent, Level
+from migrate.read.drift.difference import HOLES, Drift, Extent, Level
 from migrate.read.expression import tokens
 
 _Known = tuple[Rule, DeviceClass]

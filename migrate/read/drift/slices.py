@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from migrate.kube import upgrade
 from migrate.model import DeviceClass, Manifest, Rule, at
-from migrate.read.drift import Drift, texts
+from migrate.read.drift.difference import Drift, texts
 
 _Feature = tuple[str, str, str]
 """`attributes` or `capacity`, the domain, and the identifier."""

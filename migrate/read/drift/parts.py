@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from migrate.model import Field, Manifest, Part, Rule, as_text, at
-from migrate.read.drift import Drift, Extent, texts
+from migrate.read.drift.difference import Drift, Extent, texts
 
 _DEFINITIONS: Final = "apiextensions.k8s.io"
 _SCHEMA: Final = ("openAPIV3Schema",)
