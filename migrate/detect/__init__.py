@@ -37,12 +37,13 @@ _OF_POLICIES: Final = (quota.findings, telemetry.findings, dra.findings)
 def findings(files: Iterable[File], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
     """Every finding of these files, in the order of path, line and column."""
     objects = [texts.file_kind(m) for file in files for m in file.manifests]
+    words = texts.words(plugin.words(rules))
     held = [
         h
         for file in files
         if file.text
         for m in file.manifests
-        for h in texts.held(file.text.source, m)
+        for h in texts.held(file.text.source, m, words)
     ]
     found = [
         finding
@@ -80,7 +81,7 @@ def _in_text(held: texts.Held, rules: tuple[Rule, ...]) -> Iterator[Finding]:
         *placement.findings(manifest, entries, rules),
     ]
     for finding in _without_own_pods(manifest, placed):
-        if finding.usage == "placement":
+        if finding.usage in {"placement", "plugin"}:
             yield replace(finding, manifest=held.holder, field=held.field)
 
 

@@ -40,6 +40,8 @@ def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> I
         for name, quantity in [_asked(field, value)]
         if name
     ]
+    if kube.has_shorthands(manifest.group, manifest.kind):
+        found += _shorthands(manifest, entries)
     pods = [(pod.field, pod) for pod in kube.podspecs(manifest.body)] if found else []
     for field, name, quantity in found:
         match = ruleset.resource(rules, name)
@@ -72,6 +74,14 @@ def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> I
             shape=shape,
             container=container or _name_above(manifest.body, field),
         )
+
+
+def _shorthands(manifest: Manifest, entries: Entries) -> Iterator[tuple[Field, str, str]]:
+    """The field, resource and quantity of what the object asks for in a word of its kind."""
+    for field, _ in entries:
+        short = kube.shorthand(manifest.group, manifest.kind, manifest.body, field)
+        if short:
+            yield field, short.resource, short.quantity
 
 
 def is_capacity(field: Field) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from migrate import kube, yamltext
-from migrate.errors import MigrateError
+from migrate import kube
 from migrate.model import (
     Entries,
     Field,
@@ -27,26 +26,42 @@ _LONGEST: Final = 1000
 _NAMELESS: Final = "device plugin"
 """What a plugin is called that no rule knows."""
 
-_Setting = tuple[Rule, Sharing]
+
+def words(rules: tuple[Rule, ...]) -> Iterator[str]:
+    """What stands in every text that holds a plugin's settings."""
+    stack = ruleset.stack(rules)
+    yield from stack.keys
+    # Of two keys, one below the other, the last is what is set.
+    yield from (key.rpartition(".")[2] for key in stack.settings)
 
 
 def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> Iterator[Finding]:
     """One finding for the plugin's part that this object is, one for what each setting shares."""
-    settings = [(rule, s) for rule in rules if rule.plugin for s in rule.plugin.sharing]
-    shared = list(_shared_settings(manifest, entries, settings, rules))
+    shared = [] if _is_of_claims(manifest) else list(_shared_settings(manifest, entries, rules))
     perhaps = [f for f in shared if not f.note]
-    part = _part(manifest, entries, rules, shared)
-    if part is None:
-        yield from shared
-        return
-    field, rule, name, said = part
-    yield _finding(manifest, field, name, said or (perhaps[0].quantity if perhaps else ""), rule)
-    yield from (f for f in shared if f.note)
+    parts = list(_parts(manifest, entries, rules, shared))
+    for field, rule, name, said in parts:
+        quantity = said or (perhaps[0].quantity if perhaps else "")
+        yield _finding(manifest, field, name, quantity, rule)
+    yield from (f for f in shared if f.note or not parts)
+
+
+def _is_of_claims(manifest: Manifest) -> bool:
+    """Whether an object sets up a driver's devices, and no plugin: those words are said there too.
+
+    Source: Kubernetes 1.26 to 1.31, parametersRef of classic DRA, which named a kind of its own.
+    """
+    return manifest.group == kube.GROUP or manifest.kind.endswith("Parameters")
 
 
 def own_pods(manifest: Manifest, found: list[Finding]) -> tuple[Field, ...]:
-    """The pods of this object that are a plugin's own, and so no workloads."""
-    places = [f.field for f in found if f.usage == "plugin"]
+    """The pods of this object that are a plugin's own, and so no workloads.
+
+    Shape: the object as a whole, where it is what sets the plugin up.
+    """
+    places = [f.field for f in found if f.usage == "plugin" and not f.note]
+    if any(at == ("kind",) or kube.chart(manifest.group, manifest.kind, at) for at in places):
+        return ((),)
     return tuple(
         pod.field
         for pod in kube.podspecs(manifest.body)
@@ -70,86 +85,76 @@ _Known = tuple[Field, str, str, str]
 """Where a part is told by, its rule, its name, and what its settings say."""
 
 
-def _part(
+def _parts(
     manifest: Manifest, entries: Entries, rules: tuple[Rule, ...], shared: list[Finding]
-) -> _Known | None:
-    """The first part of a plugin's stack that this object is, and is not switched off."""
-    parts = [(r, p) for r in rules if r.plugin for p in r.plugin.parts]
-    kind = f"{manifest.group}/{manifest.kind}"
-    for rule, part in parts:
-        if manifest.kind and kind in part.kinds:
-            is_off = _is_off(part, manifest.body, ("spec",))
-            return None if is_off else (("kind",), rule.name, part.name, "")
-    for field, value in entries:
-        found = _of_chart(manifest, field, value, parts) or _of_keys(manifest, field, value, parts)
-        if found:
-            return found
-    return _of_pod(manifest, rules, parts, shared)
+) -> Iterator[_Known]:
+    """The parts of plugins' stacks that this object is or brings, and does not switch off."""
+    stack = ruleset.stack(rules)
+    known = stack.kinds.get(_kind(manifest)) if manifest.kind else None
+    if known:
+        rule, part = known
+        if not _is_off(part, manifest.body, ("spec",)):
+            yield ("kind",), rule.name, part.name, ""
+        return
+    found = [
+        one
+        for field, value in entries
+        if isinstance(value, str) and value in stack.charts
+        for one in _of_chart(manifest, field, value, *stack.charts[value])
+    ] or [
+        one
+        for field, _ in entries
+        if field[-1] in stack.keys and not manifest.kind and "properties" not in field
+        for one in _of_keys(manifest, field, stack.keys[str(field[-1])])
+    ]
+    yield from found or _of_pod(manifest, rules, stack, shared)
+
+
+def _kind(manifest: Manifest) -> str:
+    return f"{manifest.group}/{manifest.kind}"
 
 
 def _of_chart(
-    manifest: Manifest, field: Field, value: Any, parts: list[tuple[Rule, Part]]
-) -> _Known | None:
+    manifest: Manifest, field: Field, name: str, rule: Rule, part: Part
+) -> Iterator[_Known]:
     """The part that a chart brings, if this field names the chart."""
-    for rule, part in parts if isinstance(value, str) else ():
-        if value not in part.charts:
-            continue
-        chart = kube.chart(manifest.group, manifest.kind, field)
-        if chart and not (chart.values and _is_off(part, manifest.body, chart.values)):
-            return field, rule.name, part.name, value
-    return None
+    chart = kube.chart(manifest.group, manifest.kind, field)
+    if chart and not (chart.values and _is_off(part, manifest.body, chart.values)):
+        yield field, rule.name, part.name, name
 
 
 def _of_keys(
-    manifest: Manifest, field: Field, value: Any, parts: list[tuple[Rule, Part]]
-) -> _Known | None:
-    """The part whose settings these are: in a file of values, or in a text that holds them."""
-    for rule, part in parts:
-        if not part.keys or part.keys[0] not in (field[-1], *_lines(value)):
-            continue
-        bodies = []
-        if isinstance(value, str):
-            parsed = _parsed(value)
-            bodies = parsed if isinstance(parsed, list) else []
-        elif not manifest.kind and "properties" not in field:
-            bodies = [at(manifest.body, field[:-1])]
-        for body in bodies:
-            known = isinstance(body, dict) and all(key in body for key in part.keys)
-            if known and not (part.disabled_by and _is_off(part, body, ())):
-                held = body[part.keys[0]]
-                counted = len(part.keys) == 1 and isinstance(held, dict)
-                said = ", ".join(map(str, held)) if counted else ""
-                return field, rule.name, part.name, said
-    return None
-
-
-def _lines(value: Any) -> tuple[str, ...]:
-    """The keys at the left edge of a text."""
-    if not isinstance(value, str) or "\n" not in value:
-        return ()
-    return tuple(line.partition(":")[0] for line in value.splitlines() if ":" in line)
+    manifest: Manifest, field: Field, known: Sequence[tuple[Rule, Part]]
+) -> Iterator[_Known]:
+    """The parts whose settings these are."""
+    body = at(manifest.body, field[:-1])
+    for rule, part in known:
+        is_whole = isinstance(body, dict) and all(key in body for key in part.keys)
+        if is_whole and not (part.disabled_by and _is_off(part, body, ())):
+            held = body[part.keys[0]]
+            counted = len(part.keys) == 1 and isinstance(held, dict)
+            yield field, rule.name, part.name, ", ".join(map(str, held)) if counted else ""
 
 
 def _of_pod(
-    manifest: Manifest,
-    rules: tuple[Rule, ...],
-    parts: list[tuple[Rule, Part]],
-    shared: list[Finding],
-) -> _Known | None:
+    manifest: Manifest, rules: tuple[Rule, ...], stack: ruleset.Stack, shared: list[Finding]
+) -> Iterator[_Known]:
     """The part that a pod of this object is: by its image, or by the kubelet's folder it mounts."""
     for pod in kube.podspecs(manifest.body):
         for container in pod.containers:
             said = _said(container.body)
-            for rule, part in parts if said else ():
-                if any(re.fullmatch(pattern, text) for pattern in part.images for text in said):
-                    return (*container.field, "image"), rule.name, part.name, ""
+            for images, rule, part in stack.images if said else ():
+                is_part = any(images.fullmatch(text) for text in said)
+                if is_part and rule.name not in _served(container.body, rules):
+                    yield (*container.field, "image"), rule.name, part.name, ""
+                    return
         volumes = pod.body.get("volumes")
         for i, volume in enumerate(volumes if isinstance(volumes, list) else ()):
             path = at(volume, ("hostPath", "path"))
             if isinstance(path, str) and kube.is_plugin_folder(path):
                 field = (*pod.field, "volumes", i, "hostPath", "path")
-                return field, _rule_of(pod, rules, shared), _NAMELESS, ""
-    return None
+                yield field, _rule_of(pod, rules, shared), _NAMELESS, ""
+                return
 
 
 def _said(container: Mapping[str, Any]) -> tuple[str, ...]:
@@ -160,6 +165,17 @@ def _said(container: Mapping[str, Any]) -> tuple[str, ...]:
     words = command if isinstance(command, list) else []
     both = " ".join([image, *map(as_text, words)])
     return tuple(text for text in dict.fromkeys((image, both)) if len(text) <= _LONGEST)
+
+
+def _served(container: Mapping[str, Any], rules: tuple[Rule, ...]) -> set[str]:
+    """The rules of what a container asks for: one that asks is served, whatever its image."""
+    limits = at(container, ("resources", "limits"))
+    matches = (ruleset.resource(rules, str(name)) for name in _mapping(limits))
+    return {match.rule.name for match in matches if match}
+
+
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _rule_of(pod: kube.PodSpec, rules: tuple[Rule, ...], shared: list[Finding]) -> str:
@@ -179,9 +195,10 @@ def _rule_of(pod: kube.PodSpec, rules: tuple[Rule, ...], shared: list[Finding]) 
 
 
 def _is_off(part: Part, body: Any, root: Field) -> bool:
-    """Whether everything that switches the part off is set so."""
-    return bool(part.disabled_by) and all(
-        at(body, (*root, *key.split("."))) == value for key, value in part.disabled_by.items()
+    """Whether the first of what switches the part off is set so."""
+    return any(
+        at(body, (*root, *key.split("."))) == value
+        for key, value in list(part.disabled_by.items())[:1]
     )
 
 
@@ -189,61 +206,55 @@ def _is_off(part: Part, body: Any, root: Field) -> bool:
 
 
 def _shared_settings(
-    manifest: Manifest, entries: Entries, settings: list[_Setting], rules: tuple[Rule, ...]
+    manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]
 ) -> Iterator[Finding]:
-    keys = {key: None for _, s in settings for key in (s.key, *s.also)}
+    settings = ruleset.stack(rules).settings
     for field, value in entries:
-        for key, inner in _settings(field, value, tuple(keys)):
-            for rule, sharing in settings:
-                if key not in (sharing.key, *sharing.also) or not is_on(inner, sharing):
-                    continue
-                for resource in _replicated(inner, sharing.renames) or (sharing.key,):
-                    match = ruleset.resource(rules, resource)
-                    yield _finding(
-                        manifest,
-                        field,
-                        resource,
-                        f"{sharing.key} {_degree(inner)}".strip(),
-                        match.rule.name if match else rule.name,
-                        "" if sharing.perhaps else sharing.why,
-                    )
+        key, inner = _setting(field, value, settings)
+        for rule, sharing in settings.get(key, ()):
+            if not (is_on(inner, sharing) and _may_set(manifest, rule)):
+                continue
+            for resource in _replicated(inner, sharing.renames) or (sharing.key,):
+                match = ruleset.resource(rules, resource)
+                yield _finding(
+                    manifest,
+                    field,
+                    resource,
+                    f"{sharing.key} {_degree(inner)}".strip(),
+                    match.rule.name if match else rule.name,
+                    "" if sharing.perhaps else sharing.why,
+                )
 
 
-def _settings(field: Field, value: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """The settings that this field holds: by key, as an argument or variable, or inside a text."""
-    spelled = _spelled(field, keys)
-    if spelled:
-        yield spelled, value
-    elif isinstance(value, dict):
+def _may_set(manifest: Manifest, rule: Rule) -> bool:
+    """Whether a rule's settings are meant here: not in the kind of another plugin of its group."""
+    kinds = {kind for part in rule.plugin.parts for kind in part.kinds} if rule.plugin else set()
+    groups = {kind.partition("/")[0] for kind in kinds}
+    return manifest.group not in groups or _kind(manifest) in kinds
+
+
+def _setting(field: Field, value: Any, keys: Container[str]) -> tuple[str, Any]:
+    """The setting that this field holds, by key, as an argument or as a variable; "" for none."""
+    if spelled := _spelled(field, keys):
+        return spelled, value
+    if isinstance(value, dict):
         name = value.get("name")
         if isinstance(name, str) and name in keys and "value" in value:
-            yield name, value["value"]
-    elif isinstance(value, str) and any(k in value for k in keys):
+            return name, value["value"]
+    elif isinstance(value, str) and value[:1] == "-":
         argument = _ARGUMENT.match(value)
         if argument and argument["key"] in keys:
-            yield argument["key"], argument["value"] or ""
-        elif "\n" in value:
-            for inner_field, inner in fields(_parsed(value)):
-                spelled = _spelled(inner_field, keys)
-                if spelled:
-                    yield spelled, inner
+            return argument["key"], argument["value"] or ""
+    return "", None
 
 
-def _spelled(field: Field, keys: tuple[str, ...]) -> str:
+def _spelled(field: Field, keys: Container[str]) -> str:
     """The setting that a field's last key, or its last two, spell."""
     key = field[-1] if field else ""
     if isinstance(key, str) and key in keys:
         return key
     both = f"{field[-2]}.{key}" if len(field) > 1 else ""
     return both if both in keys else ""
-
-
-def _parsed(text: str) -> Any:
-    """The text as YAML, None where it is something else."""
-    try:
-        return [document.value() for document in yamltext.parse(text.encode()).documents]
-    except (MigrateError, UnicodeEncodeError):
-        return None
 
 
 def is_on(value: Any, sharing: Sharing) -> bool:

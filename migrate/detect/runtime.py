@@ -1,4 +1,4 @@
-"""What ties a pod to a plugin's runtime: variables, runtime classes, device paths, annotations."""
+"""What ties a pod to a plugin: variables, runtime classes, paths, annotations, schedulers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any, Final
 from migrate.model import Entries, Field, Finding, Manifest, Rule, as_text
 from migrate.read import ruleset
 
-_KEYS: Final = frozenset({"runtimeClassName", "path"})
+_KEYS: Final = frozenset({"runtimeClassName", "schedulerName", "path"})
 _MAPS: Final = frozenset({"env", "annotations"})
 
-_NAMED: Final = {"runtime_classes": "runtimeClassName", "host_paths": "hostPath"}
+_NAMED: Final = {
+    "runtime_classes": "runtimeClassName",
+    "schedulers": "schedulerName",
+    "host_paths": "hostPath",
+}
 """What a value is told of by, where its own name is not a key."""
 
 
@@ -49,6 +53,9 @@ def _marks(field: Field, value: Any) -> Iterator[tuple[str, Field, str, str]]:
         yield "env", field, key, _said(value)
     elif key == "runtimeClassName" and isinstance(value, str):
         yield "runtime_classes", field, value, value
+    elif key == "schedulerName" and isinstance(value, str) and "profiles" not in field:
+        # A profile of a scheduler's own configuration says what the scheduler is called.
+        yield "schedulers", field, value, value
     elif key == "path" and above == "hostPath" and isinstance(value, str):
         yield "host_paths", field, value, value
     elif above == "annotations" and isinstance(key, str):

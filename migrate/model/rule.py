@@ -155,7 +155,7 @@ class PlacementUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """A name that ties a pod to a plugin's runtime: an environment variable, a runtime class, a path."""
+    """A name that ties a pod to a plugin: a variable, a runtime class, a path, an annotation."""
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
 
@@ -167,6 +167,8 @@ class Marker:
     """Per value that is harmless, what is to be said of it instead of `why`."""
     warns: bool = False
     """Whether it is a danger next to a claim (devices come in past the allocation)."""
+    part: bool = False
+    """Whether a unit counted in such a pod is a share, or is chosen in a way that no claim carries."""
     why: str
     """What becomes of it under DRA, in one sentence."""
     source: str = ""
@@ -175,7 +177,7 @@ class Marker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeUsage:
-    """Environment, runtime classes, annotations and device paths."""
+    """Environment, runtime classes, annotations, schedulers and device paths."""
 
     __pydantic_config__: ClassVar[Mapping[str, Any]] = _STRICT
 
@@ -187,6 +189,8 @@ class RuntimeUsage:
     """hostPath volumes."""
     annotations: tuple[Marker, ...] = ()
     """Annotations of pods."""
+    schedulers: tuple[Marker, ...] = ()
+    """Values of schedulerName."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,11 +237,11 @@ class Part:
     kinds: tuple[str, ...] = ()
     """Kinds of the objects that set it up, each `<group>/<Kind>`."""
     charts: tuple[str, ...] = ()
-    """Names of the charts that bring it."""
+    """Names of the charts, or of the packages of an operator catalog, that bring it."""
     keys: tuple[str, ...] = ()
-    """Keys that stand together in its settings and nowhere else."""
+    """Keys that stand together in its settings and nowhere else; `a|b` is either of two."""
     disabled_by: Mapping[str, bool | int | str] = field(default_factory=dict)
-    """What switches it off: keys as `helm --set` writes them, below the chart's values or the object's spec."""
+    """What switches it off: keys as `helm --set` writes them, below the chart's values or the object's spec; the first says whether it is off, the others go with it."""
     goes: bool = True
     """Whether it is to go once nothing asks the plugin any more."""
     nodes: str = ""

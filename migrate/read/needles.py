@@ -80,7 +80,8 @@ def _words(rule: Rule) -> Iterator[str]:
         if label.writer == "plugin":
             yield from map(_domain, _literals(label.key, label.pattern))
     if rule.runtime:
-        for marker in (*rule.runtime.env, *rule.runtime.host_paths):
+        exact = (*rule.runtime.env, *rule.runtime.host_paths, *rule.runtime.schedulers)
+        for marker in exact:
             yield from _literals(marker.name, marker.pattern)
         for marker in rule.runtime.annotations:
             yield from map(_domain, _literals(marker.name, marker.pattern))
@@ -100,6 +101,8 @@ def _plugin_words(plugin: PluginUsage) -> Iterator[str]:
         yield from (kind.partition("/")[0] for kind in part.kinds)
         yield from part.charts
         yield from part.keys[:1]
+        for image in part.images:
+            yield from _literals("", image)
 
 
 def _in_metrics(rule: Rule) -> Iterator[str]:

@@ -19,7 +19,7 @@ MOST_REPEATS: Final = 5
 _DNS_LABEL: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9-]+/[a-z0-9-]+")
 _KIND: Final = re.compile(r"[a-z0-9.-]+/[A-Z][A-Za-z0-9]*")
-_SETTING: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z][A-Za-z0-9-]*)*")
+_SETTING: Final = re.compile(r"[A-Za-z][\w-]*(?:\.[A-Za-z][\w-]*)*", re.ASCII)
 _PATTERN_TOKEN: Final = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?P<\w+>|\(\?:|\(\?.?|[()]|[*+?]|\{[0-9]*,?[0-9]*\}|.",
     re.DOTALL,

@@ -10,12 +10,13 @@ from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 from migrate.errors import InputError
-from migrate.model import Label, LabelValue, Marker, Resource, Rule, RuntimeUsage
+from migrate.model import Label, LabelValue, Marker, Part, Resource, Rule, RuntimeUsage, Sharing
 from migrate.read.expression import expression
 from migrate.read.rulefiles import rules, rules_directory, schema
 
 __all__ = [
     "Match",
+    "Stack",
     "expression",
     "label",
     "label_value",
@@ -24,6 +25,7 @@ __all__ = [
     "rules",
     "rules_directory",
     "schema",
+    "stack",
 ]
 
 LONGEST_NAME: Final = 253 + 1 + 63
@@ -80,6 +82,26 @@ def marker(rules: Sequence[Rule], section: str, name: str) -> tuple[Rule, Marker
     return known[0] if known else None
 
 
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What rules know of plugins: parts by what tells them, and settings by their spellings.
+
+    Shape: of two parts that are told by the same, the first rule's is there; `keys` are by the
+    first of the keys that stand together.
+    """
+
+    kinds: Mapping[str, tuple[Rule, Part]]
+    charts: Mapping[str, tuple[Rule, Part]]
+    keys: Mapping[str, Sequence[tuple[Rule, Part]]]
+    images: Sequence[tuple[re.Pattern[str], Rule, Part]]
+    settings: Mapping[str, Sequence[tuple[Rule, Sharing]]]
+
+
+def stack(rules: Sequence[Rule]) -> Stack:
+    """What these rules know of plugins."""
+    return _index(rules).stack
+
+
 def label_value(label: Label, value: str) -> tuple[LabelValue, Mapping[str, str]] | None:
     """The first form that the value has, with the groups that `expression` fills in, or None."""
     if len(value) > LONGEST_VALUE:
@@ -117,6 +139,7 @@ class _Index:
     resources: _Names[Resource]
     labels: _Names[Label]
     markers: Mapping[str, _Names[Marker]]
+    stack: Stack
 
 
 # Rules hold mappings and so have no hash: the few sets of rules in use are known by identity.
@@ -135,10 +158,34 @@ def _index(rules: Sequence[Rule]) -> _Index:
             section: _names((r, x) for r in rules if r.runtime for x in getattr(r.runtime, section))
             for section in sections
         },
+        stack=_stack(rules),
     )
     if isinstance(rules, tuple):
         _indexes.appendleft((rules, made))
     return made
+
+
+def _stack(rules: Sequence[Rule]) -> Stack:
+    kinds: dict[str, tuple[Rule, Part]] = {}
+    charts: dict[str, tuple[Rule, Part]] = {}
+    keys: dict[str, list[tuple[Rule, Part]]] = {}
+    images: list[tuple[re.Pattern[str], Rule, Part]] = []
+    settings: dict[str, list[tuple[Rule, Sharing]]] = {}
+    usages = [(rule, rule.plugin) for rule in rules if rule.plugin]
+    for rule, part in ((rule, part) for rule, usage in usages for part in usage.parts):
+        for kind in part.kinds:
+            kinds.setdefault(kind, (rule, part))
+        for chart in part.charts:
+            charts.setdefault(chart, (rule, part))
+        for key in part.keys[:1]:
+            keys.setdefault(key, []).append((rule, part))
+        if part.images:
+            any_of = "|".join(f"(?:{pattern})" for pattern in part.images)
+            images.append((_compiled(any_of), rule, part))
+    for rule, sharing in ((rule, sharing) for rule, usage in usages for sharing in usage.sharing):
+        for key in dict.fromkeys((sharing.key, *sharing.also)):
+            settings.setdefault(key, []).append((rule, sharing))
+    return Stack(kinds, charts, keys, images, settings)
 
 
 def _names(entries: Iterable[tuple[Rule, Named]]) -> _Names[Named]:

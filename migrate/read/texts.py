@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Final
 
 from migrate import kube, yamltext
@@ -26,16 +25,17 @@ class Held:
     field: Field
 
 
-def held(source: str, manifest: Manifest) -> Iterator[Held]:
+def held(source: str, manifest: Manifest, words: re.Pattern[str]) -> Iterator[Held]:
     """The objects in the strings of `manifest`; `source` is the text that it was read from.
 
+    `words` is what every string has in it that holds one we ask for.
     Shape: one that names no kind has the name of the file that it is known to be, or "".
     """
     document = manifest.positions
     if not isinstance(document, yamltext.Document):
         return
     within = manifest.origin.within
-    for inside in yamltext.inside(source, document, within, _words()):
+    for inside in yamltext.inside(source, document, within, words):
         if _COPY not in inside.field:
             found = _manifest(manifest, inside.document.value(), inside)
             yield Held(found, manifest, inside.field[len(within) :])
@@ -47,11 +47,10 @@ def file_kind(manifest: Manifest) -> Manifest:
     return replace(manifest, kind=kind) if kind else manifest
 
 
-@cache
-def _words() -> re.Pattern[str]:
-    """What every string has in it that holds an object we ask for."""
-    words = sorted({*_PLACED, *kube.bound_words()})
-    return re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
+def words(others: Iterable[str]) -> re.Pattern[str]:
+    """What every string has in it that holds an object we ask for: `others`, or a word of ours."""
+    known = sorted({*_PLACED, *kube.bound_words(), *others})
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, known))})\b")
 
 
 def _manifest(holder: Manifest, body: object, inside: yamltext.Inside) -> Manifest:

@@ -75,7 +75,10 @@ def _of_object(findings: tuple[Finding, ...], context: Context) -> Change:
             why=" ".join(why),
             before=_before(findings),
             after=tuple(
-                f"{key}: {as_text(v)}" for _, p in parts for key, v in p.disabled_by.items()
+                f"{key}: {as_text(v)}"
+                for _, p in parts
+                if p.goes
+                for key, v in p.disabled_by.items()
             ),
             notes=(*why, *notes),
         )
@@ -117,9 +120,9 @@ def _notes(finding: Finding, context: Context) -> tuple[str, ...]:
     if part and part.disabled_by and part.goes:
         settings = ", ".join(f"{key}={as_text(value)}" for key, value in part.disabled_by.items())
         said.append(f"what switches it off everywhere, once no workload needs it: {settings}")
-    if sharing and (part or sharing.perhaps):
+    if sharing and part:
         said.append(because(finding.quantity, sharing.why))
-    elif sharing:
+    elif sharing and not sharing.perhaps:
         said += _becomes(finding, sharing, context)
     return tuple(said)
 
@@ -151,9 +154,9 @@ def _before(findings: Iterable[Finding]) -> tuple[str, ...]:
 def _said(finding: Finding) -> str:
     """A part with what its settings say, or a setting with what it shares."""
     name, said = finding.resource, finding.quantity
-    if not finding.note:
-        return f"{name} {said}".rstrip()
-    return said if said.startswith(name) else f"{said} of {name}"
+    if said.startswith(name):
+        return said
+    return f"{said} of {name}" if finding.note else f"{name} {said}".rstrip()
 
 
 def _off(finding: Finding, part: Part) -> tuple[Edit, ...]:
