@@ -225,7 +225,7 @@ def test_there_and_back_is_the_same(spec: dict[str, Any]) -> None:
 def test_what_has_no_counterpart_is_not_converted(oracle: Oracle) -> None:
     """The tables call classic what Kubernetes' own converter does not know either."""
     old = whole("v1alpha2", "ResourceClass", {})
-    assert upgrade.is_classic("ResourceClass", "v1alpha2")
+    assert upgrade.is_classic(old)
     with pytest.raises(NoAnswer, match="no kind"):
         oracle.ask("convert", object=old)
 
@@ -321,7 +321,7 @@ spec:
     devices:
       requests:
         - name: gpu # kept
-          deviceClassName: gpu.example.com # quoted
+          deviceClassName: gpu.example.com # moved
 ---
 apiVersion: v1
 kind: Pod
@@ -355,7 +355,8 @@ def test_upgrade_plans_claims_and_nothing_else(
     ]
     assert pod["spec"]["containers"][0]["resources"] == {"limits": {"nvidia.com/gpu": 1}}
     assert "# kept" in new
-    assert "# quoted" in Path("plan/3-claim/README.md").read_text()
+    assert "deviceClassName: gpu.example.com # moved" in new
+    assert "# moved" not in Path("plan/3-claim/README.md").read_text()
     assert "0 changes" in run("upgrade", ".")
     run("rollback", "plan")
     assert Path("a.yaml").read_text() == BOTH

@@ -249,7 +249,21 @@ def edited(draw: st.DrawFn) -> tuple[Any, tuple[Edit, ...]]:
 def test_operations_give_the_intended_object(case: tuple[Any, tuple[Edit, ...]]) -> None:
     body, edits = case
     made = patches.operations(body, edits)
-    assert jsonpatch.apply_patch(body, made) == yamltext.intended(body, edits)
+    assert yamltext.is_same(jsonpatch.apply_patch(body, made), yamltext.intended(body, edits))
+
+
+@pytest.mark.parametrize("where", [("a",), ("l", 0), ("l", 1)])
+def test_a_number_that_becomes_a_word_is_a_difference(where: tuple[str | int, ...]) -> None:
+    """Python takes true for 1; Kubernetes does not."""
+    body = {"a": 1, "l": [1, 1]}
+    made = patches.operations(body, (Edit(where, 1, True),))
+    place = "/" + "/".join(str(step) for step in where)
+    assert json.dumps(made[-1]) == json.dumps({"op": "replace", "path": place, "value": True})
+
+
+def test_what_leaves_a_list_is_told_from_what_python_takes_for_it() -> None:
+    made = patches.operations({"l": [1, True, 2]}, (Edit(("l", 0), 1, ABSENT),))
+    assert made[-1] == {"op": "remove", "path": "/l/0"}
 
 
 @settings(max_examples=300)

@@ -408,6 +408,246 @@ def test_a_request_becomes_a_claim() -> None:
     assert [splice.line for splice in result.splices] == [7, 12]
 
 
+# --- What moves takes its lines along -----------------------------------------------------------
+
+
+def nested(*old: tuple[str, Any]) -> tuple[Edit, ...]:
+    """Edits that put entries of a document under `e`."""
+    return (*(drop(key, old=value) for key, value in old), add("e", new=dict(old)))
+
+
+def lifted(**old: Any) -> tuple[Edit, ...]:
+    """Edits that put the entries of `s` in its place."""
+    return (drop("s", old=old), *(add(key, new=value) for key, value in old.items()))
+
+
+def move(before: str, after: str, edits: tuple[Edit, ...], *quoted: str) -> Any:
+    return pytest.param(dedent(before), dedent(after), edits, quoted)
+
+
+@pytest.mark.parametrize(
+    ("before", "expected", "edits", "quoted"),
+    [
+        # Under a new key.
+        move(
+            """\
+            m: 1
+
+            # one
+            a: 'x' # two
+            # three
+            b: "y"
+
+            # four
+            c: 1
+            """,
+            """\
+            m: 1
+
+            e:
+              # one
+              a: 'x' # two
+              # three
+              b: "y"
+
+            # four
+            c: 1
+            """,
+            nested(("a", "x"), ("b", "y")),
+        ),
+        move(
+            """\
+            m: 1
+            a: 'x' # one
+            c: 1
+
+            # two
+            b: "y"
+            """,
+            """\
+            m: 1
+            e:
+              a: 'x' # one
+              # two
+              b: "y"
+            c: 1
+
+            """,
+            nested(("a", "x"), ("b", "y")),
+        ),
+        move("a: 'x' # c\nn: 1\n", "e:\n  a: 'x' # c\nn: 1\n", nested(("a", "x"))),
+        move("m: 1\na: 'x' # c", "m: 1\ne:\n  a: 'x' # c", nested(("a", "x"))),
+        # Lists flush with their key, and comments at odd columns.
+        move(
+            "m: 1\na: # c\n- 'x' # d\n    # deep\nb: 1\n",
+            "m: 1\ne:\n  a: # c\n  - 'x' # d\n      # deep\nb: 1\n",
+            nested(("a", ["x"])),
+        ),
+        # Scalars of several lines keep what they say.
+        move(
+            "m: 1\na: |2\n    x\n   y\n", "m: 1\ne:\n  a: |2\n      x\n     y\n",
+            nested(("a", "  x\n y\n")),
+        ),
+        move(
+            "m: 1\na: >- # c\n  x\n\n  # no\nb: 1\n",
+            "m: 1\ne:\n  a: >- # c\n    x\n\n    # no\nb: 1\n",
+            nested(("a", "x\n# no")),
+        ),
+        move(
+            "m: 1\na: 'x\n\n  y' # c\n", "m: 1\ne:\n  a: 'x\n\n    y' # c\n",
+            nested(("a", "x\ny")),
+        ),
+        move("m: 1\na: |\n  x", "m: 1\ne:\n  a: |\n    x", nested(("a", "x"))),
+        # Flow collections.
+        move(
+            "m: 1\na: [\n  'x', # c\n] # d\n", "m: 1\ne:\n  a: [\n    'x', # c\n  ] # d\n",
+            nested(("a", ["x"])),
+        ),
+        move(
+            "{m: 1, a: 'x', b: 2} # c\n", "{m: 1, e: {a: 'x', b: 2}} # c\n",
+            nested(("a", "x"), ("b", 2)),
+        ),
+        # Anchors, aliases and merge keys that go as they are.
+        move(
+            "m: &x {k: 1}\na: *x # c\nb: &y # d\n  <<: *x\n  l: 2\n",
+            "m: &x {k: 1}\ne:\n  a: *x # c\n  b: &y # d\n    <<: *x\n    l: 2\n",
+            nested(("a", {"k": 1}), ("b", {"k": 1, "l": 2})),
+        ),
+        # In the place of what they stood in.
+        move(
+            "m: 1\n# s\ns:\n  # a\n  a: 'x' # b\nc: 1\n", "m: 1\n# s\n# a\na: 'x' # b\nc: 1\n",
+            lifted(a="x"),
+        ),
+        move(
+            "s: # s\n      # a\n      a: 'x'\n    # odd\n# margin\n      b: 1\nc: 1\n",
+            "# a\na: 'x'\n# odd\n# margin\nb: 1\nc: 1\n",
+            lifted(a="x", b=1), "# s",
+        ),
+        move("s: {a: 'x'} # c\nb: 1\n", "a: 'x' # c\nb: 1\n", lifted(a="x")),
+        move("{s: {a: 'x'}, b: 1}\n", "{a: 'x', b: 1}\n", lifted(a="x")),
+        # Behind a dash.
+        move(
+            "- a: 'x' # c\n  b: 1\n  m: 1\n", "- e:\n    a: 'x' # c\n    b: 1\n  m: 1\n",
+            (drop(0, "a", old="x"), drop(0, "b", old=1), add(0, "e", new={"a": "x", "b": 1})),
+        ),
+        move(
+            "- k: 1 # k\n  # a\n  a: 'x'\n  b: 1\n  m: 1\n",
+            "- e:\n    # a\n    a: 'x'\n    b: 1\n  m: 1\n",
+            (
+                drop(0, "k", old=1), drop(0, "a", old="x"), drop(0, "b", old=1),
+                add(0, "e", new={"a": "x", "b": 1}),
+            ),
+            "# k",
+        ),
+        move(
+            "- s:\n    # a\n    a: 'x'\n    b: 1 # b\n  m: 1\n",
+            "- # a\n  a: 'x'\n  b: 1 # b\n  m: 1\n",
+            (drop(0, "s", old={"a": "x", "b": 1}), add(0, "a", new="x"), add(0, "b", new=1)),
+        ),
+        # From one mapping to another.
+        move(
+            "p:\n  # a\n  x: 'q' # b\n  z: 1\nr:\n    s: 2\n",
+            "p:\n  z: 1\nr:\n    s: 2\n    # a\n    x: 'q' # b\n",
+            (drop("p", "x", old="q"), add("r", "x", new="q")),
+        ),
+        # The nearest of two, and each only once.
+        move(
+            "a:\n  x: 1 # one\nb:\n  x: 1 # two\n  z: 2\n",
+            "b:\n  e:\n    x: 1 # two\n  z: 2\n",
+            (drop("a", "x", old=1), drop("b", "x", old=1), add("b", "e", new={"x": 1})), "# one",
+        ),
+        # What is written anew, its comments quoted: words that not every YAML reads alike,
+        # complex keys, other line ends, and what another list item loses.
+        move("m: 1\na: yes # c\nb: 1\n", "m: 1\ne:\n  a: true\nb: 1\n", nested(("a", True)), "# c"),
+        move("m: 1\n? a # c\n: 'x'\n", "m: 1\ne:\n  a: x\n", nested(("a", "x")), "# c"),
+        move("m: 1\na: 'x'\r\nb: 1\n", "m: 1\ne:\n  a: x\nb: 1\n", nested(("a", "x"))),
+        move(
+            "- x: 'q' # c\n  m: 1\n- z: 1\n", "- m: 1\n- z: 1\n  x: q\n",
+            (drop(0, "x", old="q"), add(1, "x", new="q")), "# c",
+        ),
+    ],
+)  # fmt: skip
+def test_what_moves_takes_its_lines_along(
+    before: str, expected: str, edits: tuple[Edit, ...], quoted: tuple[str, ...]
+) -> None:
+    result = edited(parse(before.encode()), [(0, (), edit) for edit in edits])
+    assert result.data.decode() == expected
+    assert result.quoted == quoted
+    if "\r" not in before and "\n" in before.strip():
+        crlf = parse(before.replace("\n", "\r\n").encode())
+        result = edited(crlf, [(0, (), edit) for edit in edits])
+        assert result.data.decode() == expected.replace("\n", "\r\n")
+
+
+def test_template_text_does_not_move() -> None:
+    """It stays, and what is beside it moves; inside a condition it is written anew."""
+    before = "a: {{ x }} # c\nb: 'x' # d\nc: 1\n"
+    assert after(before, *nested(("b", "x")), template=True) == (
+        "a: {{ x }} # c\ne:\n  b: 'x' # d\nc: 1\n"
+    )
+    before = "m: 1\n# {{ x }}\na: 1 # c\nb: 'x' # d\n"
+    assert after(before, *nested(("a", 1), ("b", "x")), template=True) == (
+        "m: 1\n# {{ x }}\ne:\n  a: 1\n  b: 'x' # d\n"
+    )
+
+
+def test_a_document_that_cannot_move_does_not_keep_others_from_it() -> None:
+    """Here a block scalar would take the blank line below its new place for its own."""
+    good = "m: 1\na: 'x' # c\n"
+    odd = "p:\n  a: |+ # d\n    x\n  m: 1\nq:\n  m: 1\n\nr: 1\n"
+    text = parse(f"{good}---\n{odd}".encode())
+    edits: list[tuple[int, Field, Edit]] = [(0, (), edit) for edit in nested(("a", "x"))]
+    edits += [(1, (), drop("p", "a", old="x\n")), (1, (), add("q", "a", new="x\n"))]
+    result = edited(text, edits)
+    assert result.data.decode() == (
+        "m: 1\ne:\n  a: 'x' # c\n---\np:\n  m: 1\nq:\n  m: 1\n  a: \"x\\n\"\n\nr: 1\n"
+    )
+    assert result.quoted == ("# d",)
+
+
+@pytest.mark.parametrize(
+    ("before", "expected", "edits", "quoted"),
+    [
+        (
+            "s: # s\n  # a\n  a: {m: 1} # b\n  c:\n    d: 'x' # e\n    f: >- # g\n      z\n",
+            "# a\na: {m: 2} # b\nc:\n  d: 'w' # e\n  f: z z\n",
+            (
+                drop("s", old={"a": {"m": 1}, "c": {"d": "x", "f": "z"}}),
+                add("a", new={"m": 2}),
+                add("c", new={"d": "w", "f": "z z"}),
+            ),
+            ("# g", "# s"),
+        ),
+        (
+            "m: 1\na: # a\n- 'x' # b\n- k: 1 # c\n  l: 2\n",
+            "m: 1\ne:\n  a: # a\n  - 'x' # b\n  - k: # c\n      v: 1\n    l: 2\n",
+            (
+                drop("a", old=["x", {"k": 1, "l": 2}]),
+                add("e", new={"a": ["x", {"k": {"v": 1}, "l": 2}]}),
+            ),
+            (),
+        ),
+        ("{s: {a: {m: 1}}, b: 'x'}\n", "{a: {m: 2}, b: 'x'}\n",
+         (drop("s", old={"a": {"m": 1}}), add("a", new={"m": 2})), ()),
+        # Another form, or another place, is another thing.
+        (
+            "m: 1\na: [x] # c\n", "m: 1\ne:\n  a:\n  - x\n  - z\n",
+            (drop("a", old=["x"]), add("e", new={"a": ["x", "z"]})), ("# c",),
+        ),
+        (
+            "p:\n  a: [x] # c\n  m: 1\nq: {}\n", "p:\n  m: 1\nq:\n  a:\n  - z\n",
+            (drop("p", "a", old=["x"]), add("q", "a", new=["z"])), ("# c",),
+        ),
+    ],
+)  # fmt: skip
+def test_values_may_change_on_the_way(
+    before: str, expected: str, edits: tuple[Edit, ...], quoted: tuple[str, ...]
+) -> None:
+    result = edited(parse(before.encode()), [(0, (), edit) for edit in edits])
+    assert result.data.decode() == expected
+    assert result.quoted == quoted
+
+
 def test_an_object_in_a_list_is_edited_in_its_place() -> None:
     text = parse(b"kind: List\nitems:\n- a: 1\n- a: 1\n  b: 2\n")
     result = edited(text, [(0, ("items", 1), drop("a", old=1))])
@@ -489,6 +729,24 @@ def test_an_edit_that_would_do_more_is_refused_with_its_line(
     refused = refusal(before, edit)
     assert words in refused.reason
     assert refused.line == line
+
+
+def test_an_edit_that_other_parsers_would_read_otherwise_is_refused() -> None:
+    """kubectl reads true there, and YAML 1.2 a word: written again it is one of the two."""
+    refused = refusal("a: yes\nb: 1\n", drop("a", old=True), add("z", new=True))
+    assert "YAML 1.2" in refused.reason
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "a: yes\n", "a: 0o17\nb: 017\nc: 1_0\nd: 2026-11-21\ne: =\n", "%YAML 1.1\n---\na: yes\n",
+        "a: &x {b: 1}\n<<: *x\n", "a: !odd x\n", "? {a: 1}\n: x\n", "a: 1\na: 2\n",
+        "yes: 1\ntrue: 2\n",
+    ],
+)  # fmt: skip
+def test_what_parsers_read_otherwise_may_stand_beside_an_edit(beside: str) -> None:
+    assert after(f"{beside}f: 1\n", set_("f", old=1, new=2)) == f"{beside}f: 2\n"
 
 
 def test_an_alias_itself_may_go() -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections import Counter
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from migrate.errors import EditRefused
 from migrate.model import ABSENT, Edit, Field
 from migrate.yamltext import Document, Text, byte_splices, edited, intended, parse
+from migrate.yamltext.nodes import walk
 
 KEYS = ["a", "limits", "nvidia.com/gpu", "on", "two words", "007", "k: v", "# no", "ü", "q'q"]
 WORDS = ["x", "yes", "", "0644", "1e3", "a: b", "a #b", " pad ", "22:22", "~", "- a", "[", "it's"]
@@ -191,15 +194,7 @@ def texts(rng: Random) -> tuple[bytes, list[Any]]:
 
 def edits(rng: Random, body: Any) -> Edit:
     """An edit that fits the object."""
-    places: list[tuple[Field, Any]] = []
-    stack: list[tuple[Field, Any]] = [((), body)]
-    while stack:
-        path, value = stack.pop()
-        if isinstance(value, dict | list):
-            places.append((path, value))
-            pairs = value.items() if isinstance(value, dict) else enumerate(value)
-            stack.extend(((*path, key), item) for key, item in pairs)
-    path, value = rng.choice(places)
+    path, value = rng.choice(containers(body))
     action = rng.choice(["add", "set", "remove", "remove"])
     if not value or action == "add":
         new = objects(rng, rng.choice([1, 2, 3]))
@@ -321,6 +316,142 @@ def sibling(rng: Random, edit: Edit) -> Edit:
     return Edit((*edit.field[:-1], "beside"), ABSENT, 1)
 
 
+def comments(text: Text) -> Counter[str]:
+    """The comments of a text, told from its scalars."""
+    source = list(text.source)
+    for document in text.documents:
+        for node in walk(document.root):
+            if node.kind == "scalar" and node.start < node.end:
+                start = (
+                    text.source.find("\n", node.start) if node.style in ("|", ">") else node.start
+                )
+                source[start : node.end] = "\n" * (node.end - start)
+    return Counter(
+        c.rstrip() for c in re.findall(r"(?:^|(?<=\s))#.*", "".join(source), re.MULTILINE)
+    )
+
+
+def move(rng: Random, body: Any) -> tuple[Field, list[Edit]] | None:
+    """A mapping, and edits that put entries of it under a new key, or those of one in its place."""
+    mappings = [(path, value) for path, value in containers(body) if isinstance(value, dict)]
+    path, value = rng.choice([m for m in mappings if m[1]])
+    keys = sorted(rng.sample(sorted(value), rng.randint(1, len(value))), key=list(value).index)
+    deep = [key for key in value if isinstance(value[key], dict) and value[key]]
+    if deep and rng.random() < 0.5:
+        key = rng.choice(deep)
+        rest = value.keys() - {key}
+        inner = altered(rng, value[key])
+        adds = [Edit((*path, k), ABSENT, v) for k, v in inner.items() if k not in rest]
+        gone = Edit((*path, key), value[key], ABSENT)
+        return None if any(add.field == gone.field for add in adds) else (path, [gone, *adds])
+    new: Any = {key: altered(rng, value[key]) for key in keys}
+    if rng.random() < 0.3:
+        new = {"more": 1, "below": {**new, "last": [1]}}
+    gone_too = [Edit((*path, key), value[key], ABSENT) for key in keys]
+    return path, [*gone_too, Edit((*path, "exactly"), ABSENT, new)]
+
+
+def altered(rng: Random, value: Any) -> Any:
+    """The value, now and then with another scalar in the place of one in it."""
+    if rng.random() < 0.6 or not isinstance(value, dict | list) or not value:
+        return value
+    step = rng.choice(list(value) if isinstance(value, dict) else range(len(value)))
+    inner = value[step]
+    new = altered(rng, inner) if isinstance(inner, dict | list) and inner else scalar(rng)
+    if isinstance(value, dict):
+        return {**value, step: new}
+    return [*value[:step], new, *value[step + 1 :]]
+
+
+def containers(body: Any) -> list[tuple[Field, Any]]:
+    """Every mapping and list of an object with its place."""
+    places: list[tuple[Field, Any]] = []
+    stack: list[tuple[Field, Any]] = [((), body)]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, dict | list):
+            places.append((path, value))
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            stack.extend(((*path, key), item) for key, item in pairs)
+    return places
+
+
+def check_move(rng: Random) -> None:
+    data, bodies = texts(rng)
+    text = parse(data)
+    number = rng.randrange(len(bodies))
+    chosen = isinstance(bodies[number], dict) and bodies[number] and move(rng, bodies[number])
+    if not chosen:
+        return
+    path, several = chosen
+    meant = intended(bodies[number], several)
+    result = edited(text, [(number, (), edit) for edit in several])
+
+    again = parse(result.data)
+    expected = [*bodies[:number], meant, *bodies[number + 1 :]]
+    assert [document.value() for document in again.documents] == expected
+    assert comments(again) + Counter(result.quoted) == comments(text)
+
+    before = text.source.replace("\r", "").split("\n")
+    after = again.source.replace("\r", "").split("\n")
+    node = text.documents[number].node(path)
+    assert node is not None
+    first, last = node.line - 1, text.source.count("\n", 0, node.end) + 1
+    first = previous(before, first)
+    rest = before[following(before, last) :]
+    assert after[:first] == before[:first]
+    assert not rest or after[-len(rest) :] == rest
+
+
+def request(rng: Random) -> list[tuple[str, list[str], list[str]]]:
+    """Entries of a request: the key, the lines that stay where they are, and the entry's own."""
+    written = {
+        "deviceClassName": ["deviceClassName: 'gpu.example.com'"],
+        "selectors": ["selectors:", "- cel:", "    # why", "    x: |", "      a", "", "        b"],
+        "tolerations": ["tolerations: [", '  {key: "k"}, # flow', "]"],
+        "count": ["count:   2"],
+        "folded": ["folded: >-", "    one", "    # no comment", "    two"],
+        "spread": ['spread: "a', '  b"'],
+    }  # fmt: skip
+    entries = []
+    for key in rng.sample(list(written), rng.randint(1, len(written))):
+        above = [f"# {key} {n}" for n in range(rng.choice([0, 0, 1, 2]))]
+        first, *rest = written[key]
+        behind = "" if first[-1] in "'>|[" or "a" in first[-2:] else f"  # behind {key}"
+        deep = [f"    # below {key}"] if rng.random() < 0.2 and key != "folded" else []
+        gap = rng.choice([[], [], [""], ["", "# apart", ""]])
+        entries.append((key, gap, [*above, first + behind, *rest, *deep]))
+    return entries
+
+
+def check_lines(rng: Random) -> None:
+    """The text after a move is the one before, the lines of what moved two further in."""
+    entries = request(rng)
+    chosen = set(rng.sample([key for key, _, _ in entries], rng.randint(1, len(entries))))
+    before, after = ["name: gpu"], ["name: gpu"]
+    place, inner, was = -1, [], False
+    for key, gap, own in entries:
+        before += [*gap, *own]
+        if key not in chosen:
+            after += [*gap, *own]
+        elif was:
+            inner += [*gap, *own]
+        else:
+            after += gap
+            place = len(after) if place < 0 else place
+            inner += own
+        was = key in chosen
+    after[place:place] = ["exactly:", *(f"  {line}" if line else "" for line in inner)]
+    newline = rng.choice(["\n", "\r\n"])
+    source, target = (newline.join([*lines, ""]) for lines in (before, after))
+    body = parse(source.encode()).documents[0].value()
+    gone = [Edit((key,), body[key], ABSENT) for key, _, _ in entries if key in chosen]
+    new = Edit(("exactly",), ABSENT, {edit.field[0]: edit.old for edit in gone})
+    result = edited(parse(source.encode()), [(0, (), edit) for edit in (*gone, new)])
+    assert result.data.decode() == target
+    assert result.quoted == ()
+
+
 SETTINGS = settings(
     max_examples=int(os.environ.get("YAMLTEXT_EXAMPLES", "200")),
     deadline=None,
@@ -348,3 +479,15 @@ def test_an_edit_changes_what_is_meant_and_no_line_besides(seed: int) -> None:
 @example(29620301)
 def test_several_edits_at_once_mean_what_each_means(seed: int) -> None:
     check_several(Random(seed))
+
+
+@SETTINGS
+@given(st.integers(0, 2**48))
+def test_a_move_loses_no_comment_and_changes_no_line_besides(seed: int) -> None:
+    check_move(Random(seed))
+
+
+@SETTINGS
+@given(st.integers(0, 2**48))
+def test_what_moves_takes_its_lines_along(seed: int) -> None:
+    check_lines(Random(seed))

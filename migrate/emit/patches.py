@@ -31,7 +31,7 @@ def operations(
     if is_served:
         before, after = _served(before), _served(after)
     made = list(_between(before, after, ""))
-    if jsonpatch.apply_patch(before, made) != after:
+    if not yamltext.is_same(jsonpatch.apply_patch(before, made), after):
         raise PlanError("a JSON Patch does not give the object that was meant")
     return made
 
@@ -56,7 +56,7 @@ def _between(old: Any, new: Any, path: str) -> Iterable[dict[str, Any]]:
             if key not in new:
                 yield {"op": "test", "path": place, "value": old[key]}
                 yield {"op": "remove", "path": place}
-            elif old[key] != new[key]:
+            elif not yamltext.is_same(old[key], new[key]):
                 yield from _between(old[key], new[key], place)
         for key in new:
             if key not in old:
@@ -72,9 +72,9 @@ def _between_lists(old: list[Any], new: list[Any], path: str) -> Iterable[dict[s
     """Item by item where the length stays, additions at the end, removals; else as a whole."""
     if len(old) == len(new):
         for i, (one, other) in enumerate(zip(old, new, strict=True)):
-            if one != other:
+            if not yamltext.is_same(one, other):
                 yield from _between(one, other, f"{path}/{i}")
-    elif new[: len(old)] == old:
+    elif yamltext.is_same(new[: len(old)], old):
         for item in new[len(old) :]:
             yield {"op": "add", "path": f"{path}/-", "value": item}
     elif (gone := _removed(old, new)) is not None:
@@ -91,7 +91,7 @@ def _removed(old: list[Any], new: list[Any]) -> list[int] | None:
     gone: list[int] = []
     at = 0
     for i, item in enumerate(old):
-        if at < len(new) and item == new[at]:
+        if at < len(new) and yamltext.is_same(item, new[at]):
             at += 1
         else:
             gone.append(i)

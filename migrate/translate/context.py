@@ -36,10 +36,19 @@ class Context:
     shared: Mapping[str, Finding] = field(default_factory=dict)
     carriers: Mapping[str, tuple[Manifest, ...]] = field(default_factory=dict)
     """Per extended resource, the DeviceClasses among the inputs that carry its name."""
+    sources: tuple[Manifest, ...] = ()
+    """The objects among the inputs that say which chart another one installs."""
     flavours: Mapping[Flavour, str] = field(default_factory=dict)
     creations: Mapping[str, Creation] = field(default_factory=dict)
+    left: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    """Per extended resource, the requests for it that this plan leaves as they are."""
     users: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Per DeviceClass of this plan, the namespaces whose pods ask for it."""
+
+
+def shared(resource: str, rule: str, context: Context) -> Finding | None:
+    """The setting among the inputs under which a unit of this resource is a share."""
+    return context.shared.get(resource) or context.shared.get(rule)
 
 
 def setting(finding: Finding, rules: Iterable[Rule]) -> tuple[Rule, Sharing] | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrate import kube
 from migrate.model import ABSENT, Change, Edit, Field, Finding, as_text, at
 from migrate.read import ruleset
-from migrate.translate import bounds
-from migrate.translate.context import Context, because
+from migrate.translate import bounds, carriers
+from migrate.translate.context import Context, because, shared
 
 _LATER = (
     "a pod over the new bound is admitted and stays Pending, because its claim is what is refused; "
@@ -35,12 +35,16 @@ def _of_object(
     maps: dict[Field, list[_Counted]] = {}
     manual: dict[str, list[Finding]] = {}
     explained: list[Finding] = []
-    for finding in findings:
+    shares = bounds.shares(dict.fromkeys(_plain(f.resource) for f in findings), context)
+    shared = tuple(f for f in findings if _plain(f.resource) in shares)
+    if shared:
+        made.append(bounds.left(shared, bounds.of_shares(shares)))
+    for finding in (f for f in findings if _plain(f.resource) not in shares):
         if finding.field[-2] != "hard":
             explained.append(finding)
             continue
-        match = ruleset.resource(context.rules, _plain(finding.resource))
-        why = _refusal(finding, match)
+        match = carriers.resource(_plain(finding.resource), context)
+        why = _refusal(finding, match, context)
         if why or match is None:
             manual.setdefault(why, []).append(finding)
         else:
@@ -56,7 +60,7 @@ def _plain(name: str) -> str:
     return name.removeprefix("requests.").removeprefix("limits.")
 
 
-def _refusal(finding: Finding, match: ruleset.Match | None) -> str:
+def _refusal(finding: Finding, match: ruleset.Match | None, context: Context) -> str:
     """Why a key of a quota has no exact counterpart, "" where it has."""
     manifest, name = finding.manifest, finding.resource
     if name in kube.CLAIM_COUNTS:
@@ -68,15 +72,8 @@ def _refusal(finding: Finding, match: ruleset.Match | None) -> str:
         return f"nothing is charged to {name}: of extended resources only requests.<name> counts"
     if match is None:
         return "no rule knows this resource: bound the class that takes its place by hand"
-    if match.resource.maps != "exact":
-        why = f"{match.resource.why} {match.resource.instead}".strip()
-        return because(f"no number follows from {name}", why)
-    if match.resource.allocation_mode == "All":
-        return (
-            f"a claim of all devices of a node is counted as {kube.DEVICES_PER_CLAIM}, however "
-            f"many there are: bound {kube.class_quota(match.resource.device_class)} by that "
-            "number for each pod that may run"
-        )
+    if why := _of_resource(_plain(name), match, context):
+        return why
     spec = at(manifest.body, finding.field[:-2])
     if isinstance(spec, Mapping) and (spec.get("scopes") or spec.get("scopeSelector")):
         return (
@@ -93,6 +90,26 @@ def _refusal(finding: Finding, match: ruleset.Match | None) -> str:
         new = kube.class_quota(match.resource.device_class)
         said = known.why.replace("{keys}", new) if known else ""
         return said or f"it is not a ResourceQuota itself: bound {new} too where it becomes one"
+    return ""
+
+
+def _of_resource(name: str, match: ruleset.Match, context: Context) -> str:
+    """Why a number of this resource is no number of devices, "" where it is."""
+    new = kube.class_quota(match.resource.device_class)
+    if match.resource.maps != "exact":
+        why = f"{match.resource.why} {match.resource.instead}".strip()
+        return because(f"no number follows from requests.{name}", why)
+    if match.resource.allocation_mode == "All":
+        return (
+            f"a claim of all devices of a node is counted as {kube.DEVICES_PER_CLAIM}, however "
+            f"many there are: bound {new} by that number for each pod that may run"
+        )
+    if by := shared(name, match.rule.name, context):
+        where = f"{by.manifest.origin.path}:{by.line}"
+        return (
+            f"{name} is shared ({where}: {by.quantity}), so the number counts shares: bound {new} "
+            "by the devices that claims may hold"
+        )
     return ""
 
 
@@ -158,7 +175,18 @@ def _kept(field: Field, counted: list[_Counted], context: Context) -> list[Chang
         after=tuple(f"{key}: {as_text(hard.get(key, _sum(m, hard)))}" for key, m in wanted.items()),
         notes=() if edits else reasons,
     )
+    if still := _still(counted, context, manifest.namespace):
+        said = f"{still.manifest.label} ({still.manifest.origin.path}:{still.line})"
+        why = f"{said} still asks for {still.resource} by name: take the old bound away after it"
+        retire = replace(retire, edits=(), safety="manual", after=(), notes=(), why=why)
     return [prepare, retire] if edits else [retire]
+
+
+def _still(counted: list[_Counted], context: Context, namespace: str) -> Finding | None:
+    """The first request in the namespace that this plan leaves, of a resource that is bounded."""
+    spaces = {"", namespace}
+    left = (f for one in counted for f in context.left.get(_plain(one.finding.resource), ()))
+    return next((f for f in left if not namespace or f.manifest.namespace in spaces), None)
 
 
 def _bounds(

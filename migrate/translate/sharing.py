@@ -9,7 +9,7 @@ from typing import Final, Literal
 from migrate import kube
 from migrate.model import Finding, Sharing
 from migrate.translate.container import Ask
-from migrate.translate.context import Context, because, setting
+from migrate.translate.context import Context, because, setting, shared
 
 Form = Literal["whole", "shares", "pod", "claim", ""]
 """A device for each; shares that the driver gives out; one device for the containers of a pod; one
@@ -74,7 +74,7 @@ def shares(asks: Sequence[Ask], labels: Mapping[str, str], kind: str, context: C
 
 def found(ask: Ask, context: Context) -> Finding | None:
     """The setting among the inputs under which a unit of this resource is a share."""
-    return context.shared.get(ask.resource) or context.shared.get(ask.match.rule.name)
+    return shared(ask.resource, ask.match.rule.name, context)
 
 
 def _evidence(ask: Ask, labels: Mapping[str, str], context: Context) -> str:

@@ -10,7 +10,7 @@ from migrate.yamltext.meaning import Ops, is_rename
 from migrate.yamltext.nodes import Node, line_end, line_start
 from migrate.yamltext.site import Entries, Site
 from migrate.yamltext.values import is_same, key_text
-from migrate.yamltext.writing import block_lines, flow_value, is_inline, token
+from migrate.yamltext.writing import Carried, block_lines, flow_value, is_inline, token
 
 
 def container(site: Site, node: Node, own: Ops, old: Any) -> None:
@@ -22,15 +22,18 @@ def container(site: Site, node: Node, own: Ops, old: Any) -> None:
     for step, value in own.sets.items():
         _put(site, entries, index[step], value)
     gone = {index[step] for step in own.removes}
+    kept = [n for n in range(len(entries.starts)) if n not in gone]
     if node.kind == "mapping" and is_rename(own):
         name, value = own.adds[0]
         _rename(site, entries, index[own.removes[0]], name, value, old[own.removes[0]])
-    elif gone and len(gone) == len(entries.starts):
+    elif gone and not kept:
         _replace(site, entries, own.adds)
     elif node.flow:
         flow(site, entries, gone, own.adds)
     else:
-        _insert(site, entries, own.adds, _drop(site, entries, gone))
+        places = {step: index[place] for step, place in own.places.items()}
+        moved = _drop(site, entries, gone, set(places.values()))
+        _insert(site, entries, own.adds, moved, places)
 
 
 def root(site: Site, value: Any) -> None:
@@ -51,39 +54,49 @@ def _joined(lines: list[str]) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def _drop(site: Site, entries: Entries, gone: set[int]) -> dict[int, bool]:
-    """Cut entries of a block collection, each with its lines.
+def _drop(site: Site, entries: Entries, gone: set[int], refilled: set[int]) -> dict[int, bool]:
+    """Cut entries of a block collection, each with its lines; some have others in their places.
 
-    Shape: per entry that follows one cut behind a dash, whether it moved up to that dash itself.
+    Shape: per entry that stands behind a dash, or follows one cut there, whether it is now at
+    that dash itself.
     """
-    moved: dict[int, bool] = {}
     starts = entries.starts
     behind = site.is_behind(starts[0])
-    for n, start in enumerate(starts):
+    moved = {0: behind}
+    for n in range(len(starts)):
         if n not in gone:
             behind = False
             continue
-        stop = site.after(entries.ends[n], site.column(starts[0]))
+        start, stop = site.span(entries, n)
         site.quote(start, stop)
         if not behind:
             # Blank lines that follow would become part of a block scalar that keeps them.
             end = site.after_blank(stop) if site.is_kept(start) else stop
             site.cut(line_start(site.plain, start), end)
             continue
+        if n in refilled:
+            site.cut(start, stop)
+            behind = False
+            continue
         # The next entry moves up to the dash, or a comment that stands before it does.
-        comment = site.plain.find("#", stop, starts[n + 1])
-        site.cut(start, comment if comment >= 0 else starts[n + 1])
+        follow, _ = site.span(entries, n + 1)
+        comment = site.plain.find("#", stop, follow)
+        site.cut(start, comment if comment >= 0 else follow)
         moved[n + 1] = behind = comment < 0
     return moved
 
 
 def _insert(
-    site: Site, entries: Entries, adds: list[tuple[Any, Any]], moved: dict[int, bool]
+    site: Site,
+    entries: Entries,
+    adds: list[tuple[Any, Any]],
+    moved: dict[int, bool],
+    places: dict[Any, int],
 ) -> None:
-    """Add entries to a block collection."""
+    """Add entries to a block collection: at the place of one that goes, else at the end."""
     is_item, first = entries.node.kind == "sequence", entries.starts[0]
     column = site.column(first)
-    moved = {0: site.is_behind(first), **moved}
+    dashed = {n for n in places.values() if moved.get(n)}
     for step, value in adds:
         at = site.after(entries.ends[step - 1 if is_item else -1], column)
         head = " " * column + ("-" if is_item else f"{token(step, site.style)}:")
@@ -92,6 +105,14 @@ def _insert(
             at = line_start(site.plain, entries.starts[step])
             if moved[step]:
                 at, text = entries.starts[step], text.lstrip(" ") + " " * column
+        if step in places:
+            n = places[step]
+            at = site.span(entries, n)[0]
+            if not moved.get(n):
+                at = line_start(site.plain, at)
+            elif n in dashed:
+                dashed.discard(n)
+                text = text.lstrip(" ")
         site.check_balanced(entries.node, at)
         site.cut(at, at, text)
 
@@ -107,17 +128,20 @@ def _replace(site: Site, entries: Entries, adds: list[tuple[Any, Any]]) -> None:
         site.quote(start, node.end)
         site.cut(start, node.end, flow_text(site, fresh, node, whole=True))
         return
-    start, column = entries.starts[0], site.column(entries.starts[0])
-    stop = site.after(entries.ends[-1], column)
+    column = site.column(entries.starts[0])
+    start, stop = site.span(entries, 0)[0], site.span(entries, len(entries.ends) - 1)[1]
     site.quote(start, stop)
     lines = block_lines("", fresh, column, site.style) if fresh else [token(fresh, site.style)]
-    site.cut(start, stop, _joined(lines).lstrip(" "))
+    site.cut(start, stop, _from(site, start, lines))
 
 
 def _rename(site: Site, entries: Entries, n: int, name: str, value: Any, old: Any) -> None:
     """Put a new entry where another stood; a key alone where the value stays."""
     key, node = entries.node.entries[n]
     is_flow, same = entries.node.flow, is_same(old, value)
+    if is_flow and isinstance(value, Carried):
+        site.cut(entries.starts[n], entries.ends[n], value.lines[0])
+        return
     is_scalar = node.kind == "scalar" and node.style not in ("|", ">") and is_inline(value)
     if same or is_scalar or is_flow:
         if site.colon(key) < 0 and not is_flow:
@@ -126,12 +150,16 @@ def _rename(site: Site, entries: Entries, n: int, name: str, value: Any, old: An
         if not same:
             _put(site, entries, n, value)
         return
-    start = entries.starts[n]
-    column = site.column(start)
-    stop = site.after(entries.ends[n], column)
+    column = site.column(entries.starts[n])
+    start, stop = site.span(entries, n)
     site.quote(start, stop)
     head = f"{' ' * column}{token(name, site.style)}:"
-    site.cut(start, stop, _joined(block_lines(head, value, column, site.style)).lstrip(" "))
+    site.cut(start, stop, _from(site, start, block_lines(head, value, column, site.style)))
+
+
+def _from(site: Site, start: int, lines: list[str]) -> str:
+    """The lines as they are written from `start` on, which may stand behind their indentation."""
+    return _joined(lines).lstrip(" ") if site.column(start) else _joined(lines)
 
 
 def _put(site: Site, entries: Entries, n: int, value: Any) -> None:

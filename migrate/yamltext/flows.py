@@ -8,7 +8,7 @@ from typing import Any
 
 from migrate.yamltext.nodes import Node, line_end, line_start
 from migrate.yamltext.site import Entries, Site
-from migrate.yamltext.writing import flow_value, token
+from migrate.yamltext.writing import Carried, flow_value, token
 
 
 def put_flow(site: Site, entries: Entries, n: int, value: Any) -> None:
@@ -57,7 +57,7 @@ def flow(site: Site, entries: Entries, gone: set[int], adds: list[tuple[Any, Any
             put_flow(site, entries, n, adds[at][1])
             adds, gone = [*adds[:at], *adds[at + 1 :]], gone - {n}
     for n in gone:
-        _drop(site, entries, n, commas[n])
+        _drop(site, entries, n, commas[n], is_end=gone.issuperset(range(n, len(starts))))
     appended = []
     for step, value in adds:
         if node.kind == "mapping" or step == len(starts):
@@ -94,6 +94,9 @@ def _append(
     gap = "\n" + " " * site.column(entries.starts[0]) if over else " "
     texts = []
     for step, value in adds:
+        if isinstance(value, Carried):
+            texts.append(value.lines[0])
+            continue
         name = ""
         if node.kind == "mapping":
             like = '"' if all(key.style == '"' for key, _ in node.entries) else ""
@@ -112,8 +115,11 @@ def _append(
         site.cut(end, end, f",{gap}{joined}")
 
 
-def _drop(site: Site, entries: Entries, n: int, comma: int) -> None:
-    """Cut one entry of a flow collection: its lines where it has its own, else its words."""
+def _drop(site: Site, entries: Entries, n: int, comma: int, *, is_end: bool) -> None:
+    """Cut one entry of a flow collection: its lines where it has its own, else its words.
+
+    Shape: `is_end` says that all the entries behind it go too.
+    """
     start = entries.starts[n]
     end = comma + 1 if comma >= 0 else entries.ends[n]
     begin, line = line_start(site.plain, start), line_end(site.plain, end)
@@ -121,7 +127,7 @@ def _drop(site: Site, entries: Entries, n: int, comma: int) -> None:
     after = entries.starts[n + 1] if n + 1 < len(entries.starts) else -1
     if not site.is_behind(start) and (not rest or rest[0] == "#"):
         start, end = begin, line
-    elif after >= 0 and not re.search(r"[\n#]", site.plain[entries.ends[n] : after]):
+    elif not is_end and after >= 0 and not re.search(r"[\n#]", site.plain[entries.ends[n] : after]):
         end = after
     else:
         before = site.plain[begin:start]

@@ -12,11 +12,15 @@ from migrate.model import ABSENT, Edit, Field
 
 @dataclass(slots=True)
 class Ops:
-    """What becomes of the entries of one container, its items counted as they stand before."""
+    """What becomes of the entries of one container, its items counted as they stand before.
+
+    Shape: `places` are added keys that stand where a removed one stood.
+    """
 
     sets: dict[str | int, Any] = field(default_factory=dict)
     removes: list[str | int] = field(default_factory=list)
     adds: list[tuple[Any, Any]] = field(default_factory=list)
+    places: dict[Any, Any] = field(default_factory=dict)
 
 
 def lookup(body: Any, path: Field) -> Any:

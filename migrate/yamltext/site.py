@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
+from copy import copy
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -32,6 +33,7 @@ _SKIP: Final = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*+")
 _COLON: Final = re.compile(r"[ \t]*:")
 _BLANK: Final = re.compile(r"(?:[ \t]*\r?\n)*")
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+|#[^\n]*\n\s*)*")
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#[^\r\n]*")
 _COMMENT_LINE: Final = re.compile(r"([ \t]*)(#?)[^\n]*\n")
 
 
@@ -62,14 +64,18 @@ class Site:
         self.style = style_of(text, document)
         self.aliased = {id(alias.target) for alias in document.aliases}
         self.depth = 0
-        self._leaves: list[Node] | None = None
+        # What is carried to another place: spans, and the lines of entries that are edits' own.
+        self.carried: tuple[tuple[int, int], ...] = ()
+        self.lines: dict[tuple[int, int], tuple[int, int]] = {}
+        self._leaves: list[Node] = []
 
     def refused(self, reason: str, node: Node | None) -> EditRefused:
         return EditRefused(reason, line=node.line if node else 1)
 
-    def resolved(self, path: Field) -> list[tuple[Node, Node]]:
+    def resolved(self, path: Field, *, is_whole: bool = True) -> list[tuple[Node, Node]]:
         """The trail to `path`, as far as it exists, none of it standing for another place.
 
+        Shape: `is_whole` where what stands at its end is to go or to change, with all inside it.
         Raises: EditRefused below aliases, merge keys, aliased anchors and keys that stand twice.
         """
         trail = [(self.document.root, self.document.root)] if self.document.root else []
@@ -93,7 +99,7 @@ class Site:
                     raise self.refused(reason, node)
                 break
             trail.append(found[0])
-        if len(trail) == len(path) + 1:
+        if is_whole and len(trail) == len(path) + 1:
             for node in walk(trail[-1][1]):
                 self.check_single(node, inside=trail[-1][1])
         return trail
@@ -133,6 +139,13 @@ class Site:
             at = found.end()
             stop = stop if is_blank else at
         return stop
+
+    def span(self, entries: Entries, number: int) -> tuple[int, int]:
+        """Where an entry of a block collection begins and where its lines are over."""
+        if found := self.lines.get((id(entries.node), number)):
+            return found
+        column = self.column(entries.starts[0])
+        return entries.starts[number], self.after(entries.ends[number], column)
 
     def is_behind(self, at: int) -> bool:
         """Whether a dash or a key stands before `at` on its line."""
@@ -197,13 +210,19 @@ class Site:
         if start < end or text:
             self.cuts.append(Cut(start, end, -self.depth, len(self.cuts), text))
 
+    def apart(self) -> Site:
+        """The same place with splices and comments of its own; what is known of it is shared."""
+        found = copy(self)
+        found.cuts, found.quoted = [], []
+        return found
+
     @property
     def leaves(self) -> list[Node]:
         """The scalars and aliases that have text, in order."""
-        if self._leaves is None:
+        if not self._leaves:
             nodes = walk(self.document.root)
             leaves = [n for n in nodes if n.kind in ("scalar", "alias") and n.start < n.end]
-            self._leaves = sorted(leaves, key=lambda node: node.start)
+            self._leaves += sorted(leaves, key=lambda node: node.start)
         return self._leaves
 
     def is_kept(self, at: int) -> bool:
@@ -221,8 +240,10 @@ class Site:
             stop, after = end, end
             if number < len(self.leaves) and self.leaves[number].start < end:
                 stop, after = self.content(self.leaves[number]), self.leaves[number].end
-            for found in re.finditer(r"(?:^|(?<=\s))#[^\r\n]*", self.source[at:stop]):
-                self.quoted.append(found[0].rstrip())
+            for found in _COMMENT.finditer(self.source[at:stop]):
+                place = at + found.start()
+                if not is_within(self.carried, place, place + 1):
+                    self.quoted.append(found[0].rstrip())
             at, number = max(after, at), number + 1
 
     def content(self, node: Node) -> int:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from migrate.errors import EditRefused
+from migrate.errors import EditRefused, MigrateError
 from migrate.model import ABSENT, Edit, Field
 from migrate.yamltext.blocks import container, root
-from migrate.yamltext.checking import difference, second_opinion
+from migrate.yamltext.carrying import carried
+from migrate.yamltext.checking import objection
 from migrate.yamltext.documents import Document, Text
 from migrate.yamltext.meaning import applied, lookup, order, outcome, shown
 from migrate.yamltext.nodes import is_within, walk
+from migrate.yamltext.reading import parse
 from migrate.yamltext.site import Cut, Site
 from migrate.yamltext.values import is_same
 
@@ -45,29 +48,70 @@ def edited(
     """The text after the edits, and new documents (`blocks`) directly ahead of those named.
 
     Shape: an edit comes with its document's number and the path of its object in it; a block is
-    YAML with line feeds and without `---`.
+    YAML with line feeds and without `---`. What goes from one place and comes to another keeps
+    its lines; a document that would not be read as meant then is written anew there.
     Raises: EditRefused where more, or something else, would change than is meant.
     """
-    cuts: list[Cut] = []
-    quoted: list[str] = []
     ops: dict[int, tuple[list[Edit], set[Field]]] = {}
     for number, prefix, edit in edits:
         known, roots = ops.setdefault(number, ([], set()))
         known.append(Edit((*prefix, *edit.field), edit.old, edit.new))
         roots.add(prefix)
+    blocks = list(blocks)
+    moving: set[int] = set()
+    try:
+        return _made(text, ops, blocks, ops.keys(), moving)
+    except EditRefused:
+        if not moving:
+            raise
+    sound = {n for n in moving if len(ops) > 1 and _is_moved_well(text, n, ops[n])}
+    if sound:
+        with suppress(EditRefused):
+            return _made(text, ops, blocks, sound, moving)
+    return _made(text, ops, blocks, (), moving)
+
+
+_Edits = tuple[list[Edit], set[Field]]
+"""The edits of a document, and the paths of the objects in it that they are of."""
+
+
+def _is_moved_well(text: Text, number: int, own: _Edits) -> bool:
+    """Whether the edits of a document can be made with entries carried, were it alone."""
+    document = text.documents[number]
+    try:
+        data = text.source[document.start : document.end].encode()
+        _made(parse(data, template=bool(text.masked)), {0: own}, [], (0,), set())
+    except MigrateError:
+        return False
+    return True
+
+
+def _made(
+    text: Text,
+    ops: Mapping[int, _Edits],
+    blocks: list[tuple[int, str]],
+    movable: Collection[int],
+    moving: set[int],
+) -> Edited:
+    """The text after the edits; those of `movable` documents in which entries move to `moving`.
+
+    Raises: EditRefused where more, or something else, would change than is meant.
+    """
+    cuts: list[Cut] = []
+    quoted: list[str] = []
     expected: dict[int, Any] = {}
     for number, (own, roots) in ops.items():
         if not 0 <= number < len(text.documents):
             raise EditRefused(f"the file has no document {number + 1}")
-        expected[number] = _edit_document(text, text.documents[number], own, roots, cuts, quoted)
-    blocks = list(blocks)
+        site = Site(text, text.documents[number], cuts, quoted)
+        expected[number] = _edit_document(site, own, roots, moving if number in movable else None)
     for number, block in blocks:
         _place(text, number, block, cuts)
     settled = _ended(text, _settled(text, cuts))
     for final in (False, True):
         splices = _trimmed(text, settled, final)
         data = _spliced(text, splices)
-        reason = difference(text, data, expected, blocks) or second_opinion(text, data, ops, blocks)
+        reason = objection(text, data, expected, ops, blocks)
         if not reason:
             return Edited(data, splices, tuple(quoted))
         if text.source.endswith("\n"):
@@ -77,15 +121,13 @@ def edited(
 
 
 def _edit_document(
-    text: Text,
-    document: Document,
-    edits: list[Edit],
-    roots: Collection[Field],
-    cuts: list[Cut],
-    quoted: list[str],
+    site: Site, edits: list[Edit], roots: Collection[Field], moving: set[int] | None
 ) -> Any:
-    """The value that a document is to have; its splices are added to `cuts`."""
-    site, body = Site(text, document, cuts, quoted), document.value()
+    """The value that a document is to have; its splices are added to those of the site.
+
+    Shape: where entries may move the document's number is added to `moving` if they do.
+    """
+    body = site.document.value()
     for edit in edits:
         trail = site.resolved(edit.field)
         line = trail[-1][0].line if trail else 1
@@ -98,14 +140,17 @@ def _edit_document(
     try:
         ops = outcome(body, edits, roots)
     except EditRefused as error:
-        error.line = document.position(edits[0].field)[0]
+        error.line = site.document.position(edits[0].field)[0]
         raise
     expected = applied(body, ops)
+    if moving is not None:
+        ops = carried(site, body, ops)
+        moving.update([site.document.index] if site.carried else [])
     for path in sorted(ops, key=order):
         own = ops[path]
         for step in [*own.sets, *own.removes]:
             site.resolved((*path, step))
-        node = site.resolved(path)[-1][1]
+        node = site.resolved(path, is_whole=False)[-1][1]
         site.check_single(node)
         site.depth = len(path)
         if not path and body in ({}, []):

@@ -46,6 +46,31 @@ def _quoted(text: str, quote: str) -> str:
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Carried:
+    """An entry as its text has it, key and comments included.
+
+    Shape: `column` is the one its key stands at; comments may stand before it.
+    """
+
+    lines: tuple[str, ...]
+    column: int
+
+    def at(self, column: int) -> list[str]:
+        """The lines with the key at another column; a comment before its old one stays there."""
+        found: list[str] = []
+        for line in self.lines:
+            bare = line.lstrip(" ")
+            indent = len(line) - len(bare)
+            if not line:
+                found.append(line)
+            elif indent >= self.column:
+                found.append(" " * column + line[self.column :])
+            else:
+                found.append(" " * min(indent, column) + bare)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """How a document is written: `step` indents a mapping, `dash` a list under its key."""
@@ -85,7 +110,7 @@ def is_inline(value: Any) -> bool:
     """Whether a value stands on the line of its key."""
     if isinstance(value, dict | list):
         return not value
-    return not (isinstance(value, str) and is_literal(value))
+    return not isinstance(value, Carried) and not (isinstance(value, str) and is_literal(value))
 
 
 def is_literal(text: str) -> bool:
@@ -109,7 +134,9 @@ def block_lines(
     stack: list[tuple[str, Any, int, bool]] = [(head, value, column, item)]
     while stack:
         head, value, column, item = stack.pop()
-        if isinstance(value, dict | list) and value:
+        if isinstance(value, Carried):
+            lines.extend(value.at(column))
+        elif isinstance(value, dict | list) and value:
             inner = column + (2 if item else style.step)
             if isinstance(value, list) and not item:
                 inner = column + style.dash
@@ -144,6 +171,9 @@ def flow_value(value: Any, style: Style, column: int, *, lines: bool = False) ->
     stack: list[tuple[Any, int, str, str]] = [(value, column, "", "")]
     while stack:
         value, column, head, tail = stack.pop()
+        if isinstance(value, Carried):
+            out.append(head + value.lines[0] + tail)
+            continue
         if not (isinstance(value, dict | list) and value):
             out.append(
                 head + (token(value, style, flow=True) if value is not _NOTHING else "") + tail
@@ -158,7 +188,8 @@ def flow_value(value: Any, style: Style, column: int, *, lines: bool = False) ->
         tasks = []
         for number, (key, item) in enumerate(pairs):
             before = gap if lines or not number else " "
-            name = f"{token(key, style, flow=True)}: " if is_map else ""
+            is_named = is_map and not isinstance(item, Carried)
+            name = f"{token(key, style, flow=True)}: " if is_named else ""
             comma = "," if number < len(value) - 1 else ""
             tasks.append((item, inner, before + name, comma))
         end = f"{style.newline}{' ' * column}" if lines else ""
