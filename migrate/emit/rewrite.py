@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from migrate.read.files import File
 
 _ROOT_KEYS: Final = ("resources", "components", "bases")
 _PATCH_KEYS: Final = ("patches", "patchesStrategicMerge", "patchesJson6902")
+_PLAIN: Final = re.compile(r"[\w.-]+")
+_NAME: Final = re.compile(r"""\bname["']?:[ \t]*["']?([\w.-]+)""")
+"""The first name of an object is its own: it stands in its metadata, above what it specifies."""
 _RENAMES: Final = ("namePrefix", "nameSuffix")
 
 
@@ -71,6 +75,25 @@ class _Work:
     is_written: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Patch:
+    """A patch of a kustomization: its text, and the name of its target, "" where it has none."""
+
+    text: str
+    target: str
+
+    def is_of(self, resource: str) -> bool:
+        """Whether it names a resource, in a map or in a JSON Pointer."""
+        return resource in self.text or resource.replace("/", "~1") in self.text
+
+    def may_meet(self, name: str) -> bool:
+        """Whether an object of this name may be its target, which may be a regular expression."""
+        if self.target:
+            return not _PLAIN.fullmatch(self.target) or self.target == name
+        named = _NAME.search(self.text)
+        return named is None or named[1] == name
+
+
 @dataclass(slots=True)
 class _Tree:
     """The files of a repository and the kustomizations that list them."""
@@ -79,6 +102,8 @@ class _Tree:
     kustomizations: Mapping[str, File]
     listed: Mapping[str, tuple[str, ...]]
     patches: frozenset[str]
+    aimed: Mapping[str, tuple[_Patch, ...]]
+    """Per kustomization, its patches."""
     inserted: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Per file, the documents as first read ahead of which earlier phases put new ones."""
 
@@ -86,19 +111,39 @@ class _Tree:
         """Where a document of a file as first read stands by now."""
         return number + sum(ahead <= number for ahead in self.inserted.get(path, ()))
 
-    def renamed(self, path: str) -> str:
-        """The kustomization above `path` that renames what it lists, "" where none does."""
-        todo, seen = list(self.listed.get(path, ())), set()
+    def above(self, path: str) -> Iterator[str]:
+        """The kustomizations that list a file, or a folder that does, nearest first."""
+        todo, seen = list(self.listed.get(path, ())), set[str]()
         while todo:
-            above = todo.pop()
+            above = todo.pop(0)
             if above in seen:
                 continue
             seen.add(above)
-            body = _body(self.kustomizations[above])
-            if any(body.get(key) for key in _RENAMES):
-                return above
+            yield above
             folder = posixpath.dirname(above) or "."
             todo += [*self.listed.get(folder, ()), *self.listed.get(above, ())]
+
+    def renamed(self, path: str) -> str:
+        """The kustomization above `path` that renames what it lists, "" where none does."""
+        bodies = ((above, _body(self.kustomizations[above])) for above in self.above(path))
+        return next((above for above, b in bodies if any(b.get(key) for key in _RENAMES)), "")
+
+    def patched(self, change: Change) -> str:
+        """Why a change would not be what is built: a patch above sets what it takes away."""
+        manifest = change.manifest
+        if manifest is None or not manifest.name:
+            return ""
+        gone = {
+            str(e.field[-1]) for e in change.edits if e.new is ABSENT and "/" in str(e.field[-1])
+        }
+        for above in self.above(manifest.origin.path):
+            for patch in self.aimed.get(above, ()):
+                named = next((name for name in sorted(gone) if patch.is_of(name)), "")
+                if named and patch.may_meet(manifest.name):
+                    return (
+                        f"{above} patches {named} of it, so the build decides what stands: plan "
+                        "its output ('kustomize build … | dra-migrate plan -')"
+                    )
         return ""
 
 
@@ -106,7 +151,9 @@ def tree(files: Iterable[File], kustomizations: Iterable[File]) -> _Tree:
     """The files by path, and per file the kustomizations that list it."""
     listed: dict[str, tuple[str, ...]] = {}
     patches: set[str] = set()
+    aimed: dict[str, tuple[_Patch, ...]] = {}
     by_path = {k.path: k for k in kustomizations}
+    by_name = {f.path: f for f in files}
     for path, kustomization in by_path.items():
         folder = posixpath.dirname(path)
         body = _body(kustomization)
@@ -117,7 +164,21 @@ def tree(files: Iterable[File], kustomizations: Iterable[File]) -> _Tree:
         for key in _PATCH_KEYS:
             for entry in _strings(body.get(key)):
                 patches.add(posixpath.normpath(posixpath.join(folder, entry)))
-    return _Tree({f.path: f for f in files}, by_path, listed, frozenset(patches))
+        aimed[path] = tuple(_aimed(body, folder, by_name))
+    return _Tree(by_name, by_path, listed, frozenset(patches), aimed)
+
+
+def _aimed(body: Mapping[str, Any], folder: str, files: Mapping[str, File]) -> Iterator[_Patch]:
+    """The patches of a kustomization."""
+    for key in _PATCH_KEYS:
+        entries = body.get(key)
+        for entry in entries if isinstance(entries, list) else ():
+            inline = entry if isinstance(entry, str) else at(entry, ("patch",))
+            path = entry if isinstance(entry, str) else at(entry, ("path",))
+            file = files.get(posixpath.normpath(posixpath.join(folder, str(path))))
+            text = file.data.decode("utf-8", "replace") if file else str(inline)
+            target = at(entry, ("target", "name"))
+            yield _Patch(text, target if isinstance(target, str) else "")
 
 
 def _body(file: File) -> Mapping[str, Any]:
@@ -146,6 +207,7 @@ def rewritten(
     for phase in plan.phases:
         by_file: dict[str, list[Change]] = {}
         refused = {id(c): _WITHOUT for c in phase.changes if c.edits and _hangs(c, lost)}
+        refused |= {id(c): why for c in phase.changes if c.edits and (why := tree.patched(c))}
         for change in phase.changes:
             if change.edits and change.manifest is not None and id(change) not in refused:
                 by_file.setdefault(change.manifest.origin.path, []).append(change)
@@ -299,7 +361,7 @@ def _plan_file(path: str, changes: Sequence[Change], tree: _Tree, works: dict[st
                 work.ahead.append(origin.document)
                 work.creates += 1
     if apart and work.is_written:
-        _plan_sibling(file, apart, tree, works)
+        _plan_sibling(file, apart, tree, works, "templates" if _is_of_values(changes) else "")
 
 
 def _made(phase: PhaseName, path: str, work: _Work, tree: _Tree) -> Rewrite:
@@ -344,15 +406,24 @@ def _lands_apart(file: File, changes: Sequence[Change], tree: _Tree) -> bool:
             f"{renamed} sets namePrefix or nameSuffix, and Kustomize does not carry that into "
             "resourceClaimTemplateName: plan the build's output"
         )
-    return bool(tree.listed.get(file.path)) or (file.text is not None and file.text.is_json)
+    is_json = file.text is not None and file.text.is_json
+    return bool(tree.listed.get(file.path)) or is_json or _is_of_values(changes)
+
+
+def _is_of_values(changes: Sequence[Change]) -> bool:
+    """Whether these are changes of a chart's values, of which only templates make objects."""
+    return any(c.manifest is not None and not c.manifest.kind for c in changes)
 
 
 def _plan_sibling(
-    file: File, creations: Sequence[Creation], tree: _Tree, works: dict[str, _Work]
+    file: File, creations: Sequence[Creation], tree: _Tree, works: dict[str, _Work], below: str
 ) -> None:
-    """A new file beside the workload's, named in every kustomization that lists the workload."""
+    """A new file beside the workload's, named in every kustomization that lists the workload.
+
+    `below` is a folder there that it goes to, "" for none.
+    """
     stem = posixpath.splitext(posixpath.basename(file.path))[0]
-    folder = posixpath.dirname(file.path)
+    folder = posixpath.join(posixpath.dirname(file.path), below).rstrip("/")
     path, number = posixpath.join(folder, f"{stem}-claims.yaml"), 2
     while path in tree.files or path in works:
         path = posixpath.join(folder, f"{stem}-claims-{number}.yaml")
@@ -385,7 +456,7 @@ def _new(phase: PhaseName, path: str, data: bytes, said: tuple[str, ...], create
 
 
 def _cluster_objects(plan: Plan, folder: str, tree: _Tree) -> list[Rewrite]:
-    """A new file for each object that no workload's file holds, in the folder that is their home."""
+    """A new file for each object that no workload's file holds, in the folder given for them."""
     made: list[Rewrite] = []
     for phase in plan.phases:
         for creation in phase.creates if phase.name != "claim" else ():
