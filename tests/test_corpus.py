@@ -204,7 +204,7 @@ def _planned(tree: Path, output: Path) -> tuple[list[Change], tuple[rewrite.Rewr
     target = kube.target("1.34")
     translated = translate.changes(found, RULES, target, translate.Options())
     plan = planning.plan(translated.changes, target, RULES, found)
-    plan, rewrites = rewrite.rewritten(plan, rewrite.tree(reading.files, reading.kustomizations))
+    plan, rewrites = rewrite.rewritten(plan, tree.tree(reading.files, reading.kustomizations))
     counts = {"files": reading.read, "with_findings": 0}
     facts = folder.Facts(root=str(Path("..") / tree.name), options={}, counts=counts)
     for path, data in folder.files(plan, rewrites, facts, RULES).items():

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from unidiff.patch import PatchSet
 
 from migrate import detect, kube, planning, translate, yamltext
-from migrate.emit import folder, listing, patches, rewrite, unified
+from migrate.emit import folder, listing, patches, rewrite, tree, unified
 from migrate.model import ABSENT, Change, Edit, Manifest, fields
 from migrate.read import files, ruleset, stream
 
@@ -349,7 +349,7 @@ def streamed(tmp_path: Path) -> tuple[Path, tuple[Change, ...]]:
     target = kube.target("1.34")
     changes = translate.changes(found, RULES, target, translate.Options()).changes
     plan = planning.plan(changes, target, RULES, found)
-    plan, rewrites = rewrite.rewritten(plan, rewrite.tree(read.files, read.kustomizations))
+    plan, rewrites = rewrite.rewritten(plan, tree.tree(read.files, read.kustomizations))
     facts = folder.Facts(root="", options={}, counts={"files": 1, "with_findings": 1})
     for path, data in folder.files(plan, rewrites, facts, RULES).items():
         (tmp_path / "plan" / path).parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate import apply, detect, kube, planning, translate
-from migrate.emit import folder, rewrite
+from migrate.emit import folder, rewrite, tree
 from migrate.errors import MigrateError
 from migrate.kube.tables import table
 from migrate.model import PHASES, Change, Plan
@@ -58,7 +58,7 @@ def planned(text: str, version: str = "1.34", **options: Any) -> tuple[Plan, lis
     target = kube.target(version)
     translated = translate.changes(found, RULES, target, Options(**options))
     plan = planning.plan(translated.changes, target, RULES, found)
-    plan, rewrites = rewrite.rewritten(plan, rewrite.tree(reading.files, reading.kustomizations))
+    plan, rewrites = rewrite.rewritten(plan, tree.tree(reading.files, reading.kustomizations))
     facts = folder.Facts(root="../tree", options={}, counts={"files": 1, "with_findings": 1})
     for path, data in folder.files(plan, rewrites, facts, RULES).items():
         place = Path("../plan") / path

@@ -91,7 +91,7 @@ class Asked:
 def plan(asked: Asked) -> None:
     """Read, plan, show, and write the plan folder if one was named."""
     from migrate import detect, kube, planning, translate
-    from migrate.emit import folder, report, rewrite
+    from migrate.emit import folder, report, rewrite, tree
     from migrate.model import USAGES
 
     output = asked.output
@@ -105,8 +105,8 @@ def plan(asked: Asked) -> None:
     objects = (manifest for file in read.files for manifest in file.manifests)
     translated = translate.changes(findings, known, target, asked.options, objects)
     made = planning.plan(translated.changes, target, known, findings)
-    tree = rewrite.tree(read.files, read.kustomizations)
-    made, rewrites = rewrite.rewritten(made, tree, asked.cluster_objects)
+    files = tree.tree(read.files, read.kustomizations)
+    made, rewrites = rewrite.rewritten(made, files, asked.cluster_objects)
     root, rewrites = _rooted(rewrites)
     asides = detect.asides(read.files, read.unreadable, known)
     facts = folder.Facts(

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from migrate import yamltext
 from migrate.emit import unified
+from migrate.emit.tree import Tree, body
 from migrate.errors import EditRefused, MigrateError
 from migrate.model import ABSENT, Change, Creation, Edit, Field, Phase, PhaseName, Plan, at
 from migrate.planning import with_creations
 from migrate.read.files import File
-
-_ROOT_KEYS: Final = ("resources", "components", "bases")
-_PATCH_KEYS: Final = ("patches", "patchesStrategicMerge", "patchesJson6902")
-_PLAIN: Final = re.compile(r"[\w.-]+")
-_NAME: Final = re.compile(r"""\bname["']?:[ \t]*["']?([\w.-]+)""")
-"""The first name of an object is its own: it stands in its metadata, above what it specifies."""
-_RENAMES: Final = ("namePrefix", "nameSuffix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,127 +68,8 @@ class _Work:
     is_written: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Patch:
-    """A patch of a kustomization: its text, and the name of its target, "" where it has none."""
-
-    text: str
-    target: str
-
-    def is_of(self, resource: str) -> bool:
-        """Whether it names a resource, in a map or in a JSON Pointer."""
-        return resource in self.text or resource.replace("/", "~1") in self.text
-
-    def may_meet(self, name: str) -> bool:
-        """Whether an object of this name may be its target, which may be a regular expression."""
-        if self.target:
-            return not _PLAIN.fullmatch(self.target) or self.target == name
-        named = _NAME.search(self.text)
-        return named is None or named[1] == name
-
-
-@dataclass(slots=True)
-class _Tree:
-    """The files of a repository and the kustomizations that list them."""
-
-    files: Mapping[str, File]
-    kustomizations: Mapping[str, File]
-    listed: Mapping[str, tuple[str, ...]]
-    patches: frozenset[str]
-    aimed: Mapping[str, tuple[_Patch, ...]]
-    """Per kustomization, its patches."""
-    inserted: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Per file, the documents as first read ahead of which earlier phases put new ones."""
-
-    def document(self, path: str, number: int) -> int:
-        """Where a document of a file as first read stands by now."""
-        return number + sum(ahead <= number for ahead in self.inserted.get(path, ()))
-
-    def above(self, path: str) -> Iterator[str]:
-        """The kustomizations that list a file, or a folder that does, nearest first."""
-        todo, seen = list(self.listed.get(path, ())), set[str]()
-        while todo:
-            above = todo.pop(0)
-            if above in seen:
-                continue
-            seen.add(above)
-            yield above
-            folder = posixpath.dirname(above) or "."
-            todo += [*self.listed.get(folder, ()), *self.listed.get(above, ())]
-
-    def renamed(self, path: str) -> str:
-        """The kustomization above `path` that renames what it lists, "" where none does."""
-        bodies = ((above, _body(self.kustomizations[above])) for above in self.above(path))
-        return next((above for above, b in bodies if any(b.get(key) for key in _RENAMES)), "")
-
-    def patched(self, change: Change) -> str:
-        """Why a change would not be what is built: a patch above sets what it takes away."""
-        manifest = change.manifest
-        if manifest is None or not manifest.name:
-            return ""
-        gone = {
-            str(e.field[-1]) for e in change.edits if e.new is ABSENT and "/" in str(e.field[-1])
-        }
-        for above in self.above(manifest.origin.path):
-            for patch in self.aimed.get(above, ()):
-                named = next((name for name in sorted(gone) if patch.is_of(name)), "")
-                if named and patch.may_meet(manifest.name):
-                    return (
-                        f"{above} patches {named} of it, so the build decides what stands: plan "
-                        "its output ('kustomize build … | dra-migrate plan -')"
-                    )
-        return ""
-
-
-def tree(files: Iterable[File], kustomizations: Iterable[File]) -> _Tree:
-    """The files by path, and per file the kustomizations that list it."""
-    listed: dict[str, tuple[str, ...]] = {}
-    patches: set[str] = set()
-    aimed: dict[str, tuple[_Patch, ...]] = {}
-    by_path = {k.path: k for k in kustomizations}
-    by_name = {f.path: f for f in files}
-    for path, kustomization in by_path.items():
-        folder = posixpath.dirname(path)
-        body = _body(kustomization)
-        for key in _ROOT_KEYS:
-            for entry in _strings(body.get(key)):
-                place = posixpath.normpath(posixpath.join(folder, entry))
-                listed[place] = (*listed.get(place, ()), path)
-        for key in _PATCH_KEYS:
-            for entry in _strings(body.get(key)):
-                patches.add(posixpath.normpath(posixpath.join(folder, entry)))
-        aimed[path] = tuple(_aimed(body, folder, by_name))
-    return _Tree(by_name, by_path, listed, frozenset(patches), aimed)
-
-
-def _aimed(body: Mapping[str, Any], folder: str, files: Mapping[str, File]) -> Iterator[_Patch]:
-    """The patches of a kustomization."""
-    for key in _PATCH_KEYS:
-        entries = body.get(key)
-        for entry in entries if isinstance(entries, list) else ():
-            inline = entry if isinstance(entry, str) else at(entry, ("patch",))
-            path = entry if isinstance(entry, str) else at(entry, ("path",))
-            file = files.get(posixpath.normpath(posixpath.join(folder, str(path))))
-            text = file.data.decode("utf-8", "replace") if file else str(inline)
-            target = at(entry, ("target", "name"))
-            yield _Patch(text, target if isinstance(target, str) else "")
-
-
-def _body(file: File) -> Mapping[str, Any]:
-    body = file.manifests[0].body if file.manifests else None
-    return body if isinstance(body, Mapping) else {}
-
-
-def _strings(entries: Any) -> list[str]:
-    """The paths in a list of paths, or of mappings with a `path`."""
-    if not isinstance(entries, list):
-        return []
-    paths = [e.get("path") if isinstance(e, Mapping) else e for e in entries]
-    return [p for p in paths if isinstance(p, str) and "\n" not in p and "://" not in p]
-
-
 def rewritten(
-    plan: Plan, tree: _Tree, cluster_objects: str = ""
+    plan: Plan, tree: Tree, cluster_objects: str = ""
 ) -> tuple[Plan, tuple[Rewrite, ...]]:
     """The plan, with changes that no edit could be made for left to a person, and its rewrites.
 
@@ -204,10 +78,12 @@ def rewritten(
     made: list[Rewrite] = []
     phases: list[Phase] = []
     lost: set[int] = set()
+    left: set[tuple[str, str]] = set()
     for phase in plan.phases:
         by_file: dict[str, list[Change]] = {}
         refused = {id(c): _WITHOUT for c in phase.changes if c.edits and _hangs(c, lost)}
         refused |= {id(c): why for c in phase.changes if c.edits and (why := tree.patched(c))}
+        refused |= {id(c): _ASKED for c in phase.changes if c.edits and _bounds(c, left)}
         for change in phase.changes:
             if change.edits and change.manifest is not None and id(change) not in refused:
                 by_file.setdefault(change.manifest.origin.path, []).append(change)
@@ -227,7 +103,9 @@ def rewritten(
             for path, work in works.items()
         ]
         made += new
-        lost |= {id(f) for c in phase.changes if id(c) in refused for f in c.findings}
+        gone = [f for c in phase.changes if id(c) in refused for f in c.findings]
+        lost |= {id(f) for f in gone}
+        left |= {(f.manifest.namespace, f.resource) for f in gone if f.usage == "container"}
         settled = tuple(_settled(change, refused.get(id(change))) for change in phase.changes)
         phases.append(replace(phase, changes=settled))
         if any(c.edits for later in plan.phases[len(phases) :] for c in later.changes):
@@ -241,12 +119,27 @@ def rewritten(
 _WITHOUT: Final = "what an earlier phase was to write first could not be written"
 
 
+_ASKED: Final = (
+    "a request by the old name is left in the namespace: take the old bound away after it"
+)
+
+
+def _bounds(change: Change, left: set[tuple[str, str]]) -> bool:
+    """Whether a change takes away the bound of requests that are left after all."""
+    spaces = {"", change.manifest.namespace} if change.manifest else set()
+    return change.phase == "retire" and any(
+        finding.usage == "quota" and (space, finding.resource.removeprefix("requests.")) in left
+        for finding in change.findings
+        for space in spaces
+    )
+
+
 def _hangs(change: Change, lost: set[int]) -> bool:
     """Whether a change ends what an earlier phase began, and could not."""
     return any(id(finding) in lost for finding in change.findings)
 
 
-def _rewritten_tree(tree: _Tree, rewrites: Iterable[Rewrite], works: Mapping[str, _Work]) -> _Tree:
+def _rewritten_tree(tree: Tree, rewrites: Iterable[Rewrite], works: Mapping[str, _Work]) -> Tree:
     """The tree as it stands after a phase, from which the next one goes on."""
     files, kustomizations = dict(tree.files), dict(tree.kustomizations)
     inserted = dict(tree.inserted)
@@ -290,7 +183,7 @@ def _settled(change: Change, refused: str | None) -> Change:
 
 
 def _tried(
-    phase: PhaseName, path: str, changes: list[Change], tree: _Tree
+    phase: PhaseName, path: str, changes: list[Change], tree: Tree
 ) -> tuple[dict[int, str], dict[str, Rewrite]]:
     """Why changes of one file cannot be made, by their identity, and the rewrites of the others."""
     refused: dict[int, str] = {}
@@ -311,7 +204,7 @@ def _tried(
 
 
 def _together(
-    phase: PhaseName, path: str, changes: list[Change], tree: _Tree
+    phase: PhaseName, path: str, changes: list[Change], tree: Tree
 ) -> tuple[dict[str, Rewrite], MigrateError | None]:
     """The rewrites that changes of one file need, or why there are none."""
     works: dict[str, _Work] = {}
@@ -324,7 +217,7 @@ def _together(
         return {}, error
 
 
-def _plan_file(path: str, changes: Sequence[Change], tree: _Tree, works: dict[str, _Work]) -> None:
+def _plan_file(path: str, changes: Sequence[Change], tree: Tree, works: dict[str, _Work]) -> None:
     """What the changes of one file mean for it, for its sibling and for kustomizations.
 
     Raises: EditRefused where Kustomize would lose the reference to a new object.
@@ -364,7 +257,7 @@ def _plan_file(path: str, changes: Sequence[Change], tree: _Tree, works: dict[st
         _plan_sibling(file, apart, tree, works, "templates" if _is_of_values(changes) else "")
 
 
-def _made(phase: PhaseName, path: str, work: _Work, tree: _Tree) -> Rewrite:
+def _made(phase: PhaseName, path: str, work: _Work, tree: Tree) -> Rewrite:
     """The rewrite of one file.
 
     Raises: EditRefused where it cannot be made.
@@ -389,7 +282,7 @@ def _made(phase: PhaseName, path: str, work: _Work, tree: _Tree) -> Rewrite:
     )
 
 
-def _lands_apart(file: File, changes: Sequence[Change], tree: _Tree) -> bool:
+def _lands_apart(file: File, changes: Sequence[Change], tree: Tree) -> bool:
     """Whether new objects go to a file of their own: beside JSON, and where Kustomize lists files.
 
     Raises: EditRefused where Kustomize would lose the reference to them.
@@ -416,7 +309,7 @@ def _is_of_values(changes: Sequence[Change]) -> bool:
 
 
 def _plan_sibling(
-    file: File, creations: Sequence[Creation], tree: _Tree, works: dict[str, _Work], below: str
+    file: File, creations: Sequence[Creation], tree: Tree, works: dict[str, _Work], below: str
 ) -> None:
     """A new file beside the workload's, named in every kustomization that lists the workload.
 
@@ -445,7 +338,7 @@ def _plan_sibling(
 
 def _appended(kustomization: File, entries: Sequence[str]) -> list[Edit]:
     """Edits that make a kustomization list these files too."""
-    resources = _body(kustomization).get("resources")
+    resources = body(kustomization).get("resources")
     if not isinstance(resources, list):
         return [Edit(("resources",), ABSENT, list(entries))]
     return [Edit(("resources", len(resources)), ABSENT, entry) for entry in entries]
@@ -455,7 +348,7 @@ def _new(phase: PhaseName, path: str, data: bytes, said: tuple[str, ...], create
     return Rewrite(path, phase, None, data, ((0, 0, data.decode()),), says=said, creates=creates)
 
 
-def _cluster_objects(plan: Plan, folder: str, tree: _Tree) -> list[Rewrite]:
+def _cluster_objects(plan: Plan, folder: str, tree: Tree) -> list[Rewrite]:
     """A new file for each object that no workload's file holds, in the folder given for them."""
     made: list[Rewrite] = []
     for phase in plan.phases:

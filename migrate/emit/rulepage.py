@@ -26,7 +26,7 @@ GENERATED: Final = "Made of the rules and their cases by `pytest tests/test_rule
 LEGEND: Final = (
     "container: how the resource names map; exact is done, approx and none are explained.",
     "placement: labels that become selectors of a claim, or stay.",
-    "runtime: variables, runtime classes, paths and annotations that are told of, or warned of.",
+    "runtime: variables, runtime classes, paths, annotations, schedulers: told of, or warned of.",
     "quota: follows from the resource names.",
     "plugin: sharing that is found; exclusive, where plugin and driver must be kept apart.",
     "telemetry: metrics that are told of.",
@@ -38,6 +38,7 @@ _MARKERS: Final = {
     "runtime_classes": "Runtime classes",
     "host_paths": "Host paths",
     "annotations": "Annotations",
+    "schedulers": "Schedulers",
 }
 _WRITERS: Final = {"plugin": "the plugin's stack", "cloud": "the cloud", "admin": "others"}
 
