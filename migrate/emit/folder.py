@@ -81,7 +81,7 @@ def _change(change: Change) -> dict[str, Any]:
     first = change.findings[0] if change.findings and manifest else None
     created = [f"{c.kind} {c.name}" for c in change.creates]
     return {
-        "object": manifest.label if manifest else ", ".join(created),
+        "object": manifest.label if manifest else ", ".join(created or change.before),
         "path": manifest.origin.path if manifest else "",
         "via": manifest.origin.via if manifest else "",
         "line": first.line if first else 0,

@@ -71,7 +71,10 @@ def _nothing_asked(pod: Pod, findings: tuple[Finding, ...], context: Context) ->
         names = ", ".join(name for name, _ in pod.asked.other)
         return _manual(pod, findings, f"it belongs to {names}, which stays with its plugin")
     if not edits:
-        marks = reasons.dangers(pod, context)
+        marks = (
+            *(reasons.dangers(pod, context) or reasons.notes(pod, context)),
+            *placement.topologies(pod.spec, context.rules),
+        )
         why = "the pod asks for no device"
         reaches = "; ".join(marks) or "nothing takes its place"
         return _manual(pod, findings, f"{why}, so {reaches}" if not marks else f"{why}; {reaches}")
@@ -81,7 +84,7 @@ def _nothing_asked(pod: Pod, findings: tuple[Finding, ...], context: Context) ->
         findings=findings,
         edits=edits,
         safety="safe",
-        disruption=kube.restart(pod.manifest.kind),
+        disruption=kube.restart(pod.kind),
         why="a count of 0 asks for nothing",
         before=reasons.before(findings),
         after=("nothing",),
@@ -131,7 +134,7 @@ def _class(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
         edits=(*container.renames(pod.counted, names), *zeros, *pod.placed.edits, *added),
         creates=tuple({c.name: c for c in creates}.values()),
         safety="review" if said else "safe",
-        disruption=kube.restart(pod.manifest.kind),
+        disruption=kube.restart(pod.kind),
         strategy="class",
         why="one key names the class; pods need no claim of their own",
         before=reasons.before(findings),
@@ -148,8 +151,7 @@ def _claim(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
     taken = [
         str(e["name"]) for e in (*listed, *_named(pod)) if isinstance(e, Mapping) and "name" in e
     ]
-    owner = (pod.manifest.namespace, pod.manifest.name or pod.manifest.kind)
-    made = claims.claims(context.target, owner, requests, pod.uses, pod.placed.preferred, taken)
+    made = claims.claims(context.target, pod.owner, requests, pod.uses, pod.placed.preferred, taken)
     edits, reason = _claim_edits(pod, made)
     if reason:
         return _manual(pod, findings, reason)
@@ -165,7 +167,7 @@ def _claim(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
         edits=(*edits, *pod.placed.edits, *added),
         creates=(*(claim.made for claim in made), *{c.name: c for c in classes}.values()),
         safety="review" if said else "safe",
-        disruption=kube.restart(pod.manifest.kind),
+        disruption=kube.restart(pod.kind),
         strategy="claim",
         why=reasons.why_claim(pod, context),
         before=reasons.before(findings),
@@ -194,8 +196,16 @@ def _claim_edits(pod: Pod, made: tuple[claims.Claim, ...]) -> tuple[tuple[Edit, 
         own = use.container.body.get("resources", {}).get("claims", ABSENT)
         edits += _appended((*use.container.field, "resources", "claims"), own, list(said))
     entries = [claim.entry for claim in made]
-    own = pod.spec.body.get("resourceClaims", ABSENT)
-    return (*edits, *_appended((*pod.spec.field, "resourceClaims"), own, entries)), ""
+    return (*edits, *_listed(pod, "resourceClaims", entries)), ""
+
+
+def _listed(pod: Pod, key: str, new: list[Any]) -> list[Edit]:
+    """Edits that add items to a list of this pod, and of no other."""
+    place, own = pod.spec.at(key), pod.spec.body.get(key, ABSENT)
+    if pod.spec.values and pod.spec.is_common(place):
+        items = own if isinstance(own, list) else []
+        return [Edit((*pod.spec.values.own, key), ABSENT, [*items, *new])]
+    return _appended(place, own, new)
 
 
 def _appended(place: tuple[str | int, ...], own: Any, new: list[Any]) -> list[Edit]:
@@ -211,13 +221,11 @@ def _tolerations(pod: Pod) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
     A DaemonSet gets none: its controller looks at the template, to which admission never added
     any, so a toleration would bring its pods to nodes where none is today.
     """
-    if pod.manifest.kind == "DaemonSet":
+    if pod.kind == "DaemonSet":
         return (), ()
     asks = [(a.resource, a.match.rule) for a in pod.counted]
     missing = placement.tolerations(pod.spec, asks)
-    own = pod.spec.body.get("tolerations", ABSENT)
-    place = (*pod.spec.field, "tolerations")
-    edits = _appended(place, own, [dict(body) for body, _ in missing])
+    edits = _listed(pod, "tolerations", [dict(body) for body, _ in missing])
     said = tuple(because(f"toleration {body['key']} is written out", why) for body, why in missing)
     return (tuple(edits) if missing else ()), said
 
