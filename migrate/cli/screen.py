@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _COLOURS: Final = {"safe": "green", "review": "yellow", "manual": "red"}
 _MOST: Final = 60
 _SHORT: Final = 44
+_AGAIN: Final = 72
 _GAP: Final = 2
 _LEAST: Final = 8
 _NARROW: Final = 45
@@ -167,6 +169,7 @@ def _table(console: Console, changes: Sequence[Mapping[str, Any]]) -> None:
     if not is_narrow:
         _line(console, ("", *_TITLES), (0, *widths))
         console.print(Text(f"  {'─' * (sum(widths) + _GAP * (len(widths) - 1))}", style="dim"))
+    told: set[str] = set()
     for change, row in zip(changes, rows, strict=True):
         safety = Text(row[4], style=_COLOURS.get(row[4], ""))
         if is_narrow:
@@ -175,7 +178,7 @@ def _table(console: Console, changes: Sequence[Mapping[str, Any]]) -> None:
                 _line(console, ("", title, Text(cell)), (2, 5, console.width - 13))
         else:
             _line(console, ("", *map(Text, row[:4]), safety), (0, *widths))
-        notes = _said(change)
+        notes = [_once(said, told) for said in _said(change)]
         place = report.place(change)
         for said in [place, *notes] if place else notes:
             cells = ("", Text("└─", style="dim"), Text(printable(said), style="dim"))
@@ -199,6 +202,17 @@ def _said(change: Mapping[str, Any]) -> list[str]:
     """What is to be known of a change; of one that is left to a person, the reason first."""
     why = [change["why"]] if change["safety"] == "manual" else []
     return [*why, *change["notes"]]
+
+
+def _once(said: str, told: set[str]) -> str:
+    """A sentence as it is the first time, and its beginning from then on."""
+    if said not in told:
+        told.add(said)
+        return said
+    # Not inside brackets, where a place stands.
+    clauses = re.split(r"(?<=[\w)])[.,:;] (?![^(]*\))", said)
+    head = clauses[0] if len(clauses[0]) <= _AGAIN else f"{said[:_AGAIN].rpartition(' ')[0]} …"
+    return f"{head} (as above)" if len(head) < len(said) else said
 
 
 def _shortened(text: str) -> str:

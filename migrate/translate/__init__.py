@@ -57,12 +57,13 @@ def changes(
     Raises: PlanError if a finding is in no change, which is a defect of ours.
     """
     shared = plugin.shared([f for f in findings if f.usage == "plugin"], rules)
-    context = Context(rules, target, options, shared, carriers.carriers(objects))
+    objects = tuple(objects)
+    sources = tuple(manifest for manifest in objects if kube.is_chart_source(manifest))
+    context = Context(rules, target, options, shared, carriers.carriers(objects), sources)
     found = [
-        pod_of(manifest, spec, container.of_pod(rest, spec), context)
+        pod_of(manifest, spec, own, context)
         for manifest, rest in _by_manifest(findings)
-        for spec in kube.podspecs(manifest.body)
-        if container.of_pod(rest, spec)
+        for spec, own in _by_pod(manifest, rest)
     ]
     context = _with_flavours(found, context)
     made = [change for pod in found for change in pods.changes(pod, context)]
@@ -70,7 +71,7 @@ def changes(
     inside = {id(f) for pod in found for f in pod.findings}
     made += outside.changes([f for f in _loose(findings) if id(f) not in inside], context)
     made += _bridges(found, context)
-    context = _with_users(found, made, context)
+    context = replace(_with_users(found, made, context), left=_left(made))
     for name, translate in _USAGES.items():
         made += translate([f for f in findings if f.usage == name], context)
     told = {id(f) for change in made for f in change.findings}
@@ -93,6 +94,24 @@ def _by_manifest(findings: Iterable[Finding]) -> list[tuple[Manifest, list[Findi
         entry = gathered.setdefault(id(finding.manifest), (finding.manifest, []))
         entry[1].append(finding)
     return list(gathered.values())
+
+
+def _by_pod(
+    manifest: Manifest, findings: list[Finding]
+) -> list[tuple[kube.PodSpec, tuple[Finding, ...]]]:
+    """The pods of an object with the findings in them.
+
+    Shape: what pods of a chart's values have in common is told of those in which there is more;
+    where there is no more in any, of the first.
+    """
+    found = [
+        (spec, own)
+        for spec in kube.podspecs(manifest.body)
+        for own in [container.of_pod(findings, spec)]
+        if own
+    ]
+    known = [(s, own) for s, own in found if not all(s.is_common(f.field) for f in own)]
+    return known or found[:1]
 
 
 def _loose(findings: Iterable[Finding]) -> list[Finding]:
@@ -130,9 +149,19 @@ def _with_users(found: Iterable[Pod], made: Iterable[Change], context: Context) 
             name = context.flavours.get(key) or claims.flavour(context.target, request).name
             if name in created:
                 names[key] = name
-                users.setdefault(name, set()).add(pod.manifest.namespace)
+                users.setdefault(name, set()).add(pod.owner[0])
     spaces = {name: frozenset(used) for name, used in users.items()}
     return replace(context, flavours=names, users=spaces)
+
+
+def _left(made: Iterable[Change]) -> dict[str, tuple[Finding, ...]]:
+    """Per extended resource, the requests for it in changes that are left to a person."""
+    left: dict[str, tuple[Finding, ...]] = {}
+    for change in made:
+        for finding in change.findings if change.safety == "manual" else ():
+            if finding.usage == "container":
+                left[finding.resource] = (*left.get(finding.resource, ()), finding)
+    return left
 
 
 def _with_common(made: list[Change]) -> list[Change]:
@@ -173,9 +202,10 @@ def _common(key: tuple[str, str], users: Sequence[Change]) -> Change:
         creates=(creation,),
         safety="review",
         strategy="claim",
-        why=f"one claim for the pods of {len(users)} workloads, to be made {where}",
+        why=f"one claim for the pods of {len(users)} workloads",
         before=tuple(c.manifest.label for c in users if c.manifest),
         after=(f"{creation.kind} {name}",),
+        notes=(f"it is to be made {where}",),
     )
 
 
