@@ -515,6 +515,75 @@ def test_what_is_written_by_hand_says_where_it_was_read() -> None:
             assert entry.get("support", "drops") in {"keeps", "drops", "varies", "bare"}, name
 
 
+def test_every_shorthand_says_what_is_made_of_it_and_where_that_was_read() -> None:
+    text = (resources.files("migrate") / "data" / "shorthands.json").read_text(encoding="utf-8")
+    known = json.loads(text)
+    for entry in known["forms"].values():
+        assert entry.keys() <= {"at", "resource", "named", "why", "source"}
+        assert entry["at"]
+        assert entry["why"]
+        assert entry["source"]
+        assert ("named" in entry) is ("resource" in entry)
+    named = {form for forms in known["kinds"].values() for form in forms}
+    assert named == set(known["forms"])
+
+
+@pytest.mark.parametrize(
+    ("limits", "resource"),
+    [
+        ({"gpu": "4"}, "nvidia.com/gpu"),
+        ({"gpu": 4}, "nvidia.com/gpu"),
+        ({"gpu": "4", "gpuType": "gpu.intel.com/xe"}, "gpu.intel.com/xe"),
+        ({"gpu": ""}, None),
+        ({"gpu": None}, None),
+        ({"gpu": {"count": 4}}, None),
+    ],
+)
+def test_a_number_in_a_word_of_the_kind_stands_for_its_resource(
+    limits: dict[str, Any], resource: str | None
+) -> None:
+    body = {"spec": {"services": {"decode": {"resources": {"limits": limits}}}}}
+    field = ("spec", "services", "decode", "resources", "limits", "gpu")
+    found = kube.shorthand("nvidia.com", "DynamoGraphDeployment", body, field)
+    assert (found and found.resource) == resource
+    assert kube.shorthand("example.com", "Graph", body, field) is None
+
+
+@pytest.mark.parametrize("name", ["nvidia.com/GA102GL_A10", "not a name", "cpu", 7])
+def test_a_device_of_a_virtual_machine_is_named_by_a_value(name: Any) -> None:
+    body = {"spec": {"domain": {"devices": {"gpus": [{"name": "gpu0", "deviceName": name}]}}}}
+    field = ("spec", "domain", "devices", "gpus", 0, "deviceName")
+    found = kube.shorthand("kubevirt.io", "VirtualMachineInstance", body, field)
+    assert (found and found.resource) == (name if name == "nvidia.com/GA102GL_A10" else None)
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "body", "names", "words"),
+    [
+        ("ray.io", "RayCluster", {}, ["nvidia.com/gpu"], ["num-gpus"]),
+        ("ray.io", "RayJob", {}, ["nvidia.com/mig-1g.5gb"], ["num-gpus"]),
+        ("ray.io", "RayCluster", {}, ["google.com/tpu"], ["resource TPU", "TPU_WORKER_ID"]),
+        ("ray.io", "RayCluster", {}, ["example.com/nic"], []),
+        ("ray.io", "RayCluster", {}, [], []),
+        ("trainer.kubeflow.org", "TrainingRuntime", {}, ["nvidia.com/gpu"], ["numProcPerNode"]),
+        (
+            "trainer.kubeflow.org",
+            "TrainingRuntime",
+            {"spec": {"mlPolicy": {"torch": {"numProcPerNode": 2}}}},
+            ["nvidia.com/gpu"],
+            [],
+        ),
+        ("apps", "Deployment", {}, ["nvidia.com/gpu"], []),
+    ],
+)
+def test_a_framework_is_told_of_for_what_it_reads(
+    group: str, kind: str, body: dict[str, Any], names: list[str], words: list[str]
+) -> None:
+    said = kube.readers(group, kind, body, names)
+    assert len(said) == len(words)
+    assert all(word in sentence for word, sentence in zip(words, said, strict=True))
+
+
 def _generator() -> Any:
     spec = importlib.util.spec_from_file_location(
         "generate_crd_table", ROOT / "tests" / "generate_crd_table.py"

@@ -377,7 +377,6 @@ def test_every_rule_has_a_case_that_proves_it(rule: Rule) -> None:
         ("qat.intel.com/sym-dc", ['services == "sym;dc"']),
         ("aws.amazon.com/neuron", ['resourceType == "neuron_device"']),
         ("rebellions.ai/ATOM", ['productName.startsWith("RBLN-CA")']),
-        ("openshift.io/sriovnics", ['resourceName == "sriovnics"']),
         ("amd.com/gpu", []),
         ("google.com/tpu", []),
     ],
@@ -388,6 +387,17 @@ def test_a_name_says_in_its_selectors_what_the_class_does_not(
     found = answered(name)
     assert found is not None
     assert [cel.partition(" && ")[2].partition('"].')[2] for cel in found[2]] == selectors
+
+
+def test_a_pool_is_selected_by_either_attribute_with_its_prefix_or_without() -> None:
+    """By hand the driver's own attribute is written, by the operator the one that Multus reads."""
+    found = answered("openshift.io/sriovnics")
+    assert found is not None
+    (cel,) = found[2]
+    own, of_multus = cel.split(" || ")
+    assert own.endswith('["sriovnetwork.k8snetworkplumbingwg.io"].resourceName == "sriovnics"')
+    assert of_multus.startswith('has(device.attributes["k8s.cni.cncf.io"].resourceName) && ')
+    assert of_multus.endswith('.resourceName in ["sriovnics", "openshift.io/sriovnics"])')
 
 
 def test_a_partition_is_selected_whether_the_driver_made_it_or_found_it() -> None:
@@ -540,10 +550,15 @@ def test_a_nominal_size_is_no_bound_on_what_devices_report(key: str) -> None:
         assert not label.number
 
 
-def test_a_key_with_two_meanings_says_both() -> None:
-    whys = [label.why for _, label in ruleset.label(RULES, "accelerator")]
-    assert len(whys) == 2
-    assert all("nvidia" in why and "huawei-Ascend910" in why for why in whys)
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [("nvidia", ["azure/labels"]), ("huawei-Ascend910", ["huawei/ascend"]), ("nvidia-gpu", [])],
+)
+def test_a_key_of_several_writers_is_spoken_of_by_its_value(value: str, meant: list[str]) -> None:
+    """A value that none of them writes is the site's own, of which nothing is known."""
+    known = ruleset.label(RULES, "accelerator")
+    assert [rule.name for rule, label in known if ruleset.label_value(label, value)] == meant
+    assert not any(label.why for _, label in known)
 
 
 def test_a_product_of_the_single_strategy_asks_for_the_mig_class() -> None:

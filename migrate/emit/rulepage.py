@@ -176,7 +176,8 @@ def _found(rule: Rule) -> list[str]:
     if labels:
         rows = [row for label in labels for row in _label(label)]
         parts += ["### Node labels", _table(["Label", "Written by", "Value", "Becomes"], rows)]
-        parts.append(_list(f"{_names(label.key, label.pattern)}: {label.why}" for label in labels))
+        told = [label for label in labels if label.why]
+        parts.append(_list(f"{_names(label.key, label.pattern)}: {label.why}" for label in told))
     for name, marks in _marks(rule.runtime):
         said = [f"{_names(mark.name, mark.pattern)}{_warning(mark)}: {mark.why}" for mark in marks]
         parts += [f"### {_MARKERS[name]}", _list(said)] if said else []
@@ -193,6 +194,8 @@ def _found(rule: Rule) -> list[str]:
 
 
 def _warning(mark: Marker) -> str:
+    if mark.part:
+        return " (such a pod is left to a person)"
     return " (a danger beside a claim)" if mark.warns else ""
 
 

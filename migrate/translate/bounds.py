@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from migrate import kube
 from migrate.model import ABSENT, Change, Field, Finding, Manifest, at
 from migrate.read import ruleset
-from migrate.translate.context import Context
+from migrate.translate.context import Context, because
 
 
 def explained(findings: list[Finding], context: Context, places: Mapping[str, list[str]]) -> Change:
@@ -169,6 +169,27 @@ def _listed(pairs: Mapping[str, list[str]]) -> str:
     """The list that maps DeviceClasses to resource names, as YAML on one line."""
     items = ", ".join(_items(pairs))
     return f"[{items or '{name: <resource>, deviceClassNames: [<class>]}'}]"
+
+
+def shares(names: Iterable[str], context: Context) -> dict[str, str]:
+    """Per name that counts shares of devices, itself or by a name beside it, why it does."""
+    found = {name: ruleset.resource(context.rules, name) for name in names}
+    said: dict[str, str] = {}
+    for name, match in found.items():
+        for shared in (name, *match.resource.divides) if match and match.resource.divides else ():
+            if shared in found and match:
+                said.setdefault(shared, match.resource.why)
+    return {name: said[name] for name in found if name in said}
+
+
+def of_shares(shares: Mapping[str, str]) -> str:
+    """Why a bound on shares is kept as it is."""
+    names = ", ".join(shares)
+    return because(
+        f"{names}: shares are counted here, and no class of whole devices stands for them. The "
+        "bound stays as it is for pods that ask for shares",
+        " ".join(dict.fromkeys(shares.values())),
+    )
 
 
 def _is_label(finding: Finding) -> bool:

@@ -29,12 +29,18 @@ def _of_the_place(pod: Pod) -> Iterator[str]:
         yield pod.place.why
     if name := scheduler(pod):
         yield f"schedulerName {name}: see that this scheduler allocates claims"
-    if said := kube.reader(pod.manifest.group):
-        yield said
+    names = [ask.resource for ask in pod.counted]
+    manifest = pod.manifest
+    yield from kube.readers(manifest.group, manifest.kind, manifest.body, names)
+    if pod.release and pod.release.namespace != pod.manifest.namespace:
+        yield (
+            f"the claim is to be in namespace {pod.release.namespace}, where the chart is "
+            "installed: see that what applies this file leaves it there"
+        )
     origin = pod.manifest.origin
     if origin.source and origin.via == "file":
         yield f"rendered from {origin.source}, which brings the old text back: change it there too"
-    if pod.manifest.kind == "DaemonSet":
+    if pod.kind == "DaemonSet":
         yield "every pod of the DaemonSet takes devices of its own on its node"
 
 
