@@ -22,6 +22,7 @@ import yaml
 
 from migrate import apply, detect, kube, planning, translate, yamltext
 from migrate.emit import folder, patches, rewrite
+from migrate.emit.tree import tree as tree_of
 from migrate.model import PHASES, Change, Finding
 from migrate.read import files, ruleset
 from migrate.read.files import Reading
@@ -51,6 +52,7 @@ OURS = re.compile(
     r"|resourceClaimTemplateName:|tolerations:|key:|operator:|effect:|ffinity|Scheduling|nodeSelectorTerms:"
     r"|matchExpressions:|values:|^\s*-\s|^\s*[\]}{\[],?\s*$|\S+-claims\.yaml"
     r"|deviceclass\.resource\.k8s\.io/devices|^\s*enabled: (?:true|false)"
+    r"|^\s*(?:pod|defaultPodOptions):\s*$"
     r"|^\s*apiVersion: resource\.k8s\.io/|exactly:|deviceClassName:|allocationMode:"
 )
 
@@ -197,16 +199,16 @@ def test_edits_touch_only_what_they_must(tmp_path: Path, monkeypatch: pytest.Mon
     assert left == {p.relative_to(CORPUS) for p in CORPUS.rglob("*")}
 
 
-def _planned(tree: Path, output: Path) -> tuple[list[Change], tuple[rewrite.Rewrite, ...]]:
+def _planned(root: Path, output: Path) -> tuple[list[Change], tuple[rewrite.Rewrite, ...]]:
     """The changes and rewrites of the whole tree, and its plan folder."""
     reading = files.reading(["."], RULES)
     found = detect.findings(reading.files, RULES)
     target = kube.target("1.34")
-    translated = translate.changes(found, RULES, target, translate.Options())
+    translated = translate.changes(found, RULES, target, translate.Options(), reading.manifests)
     plan = planning.plan(translated.changes, target, RULES, found)
-    plan, rewrites = rewrite.rewritten(plan, tree.tree(reading.files, reading.kustomizations))
+    plan, rewrites = rewrite.rewritten(plan, tree_of(reading.files, reading.kustomizations))
     counts = {"files": reading.read, "with_findings": 0}
-    facts = folder.Facts(root=str(Path("..") / tree.name), options={}, counts=counts)
+    facts = folder.Facts(root=str(Path("..") / root.name), options={}, counts=counts)
     for path, data in folder.files(plan, rewrites, facts, RULES).items():
         (output / path).parent.mkdir(parents=True, exist_ok=True)
         (output / path).write_bytes(data)

@@ -99,7 +99,9 @@ def _asked(field: Field, value: Any) -> tuple[str, str]:
         return _by_value(value) if isinstance(value, dict) else ("", "")
     above = field[-2:-1]
     if "{{" in key and above and above[0] in _MAPS and not is_capacity(field):
-        return key, as_text(value)
+        # A DeviceClass answers for this name already, whichever class it turns out to be.
+        is_class = key.startswith(kube.CLASS_RESOURCE_PREFIX)
+        return ("", "") if is_class else (key, as_text(value))
     if "/" in key and kube.is_device_resource(key) and not is_capacity(field):
         near = {*above, *_MAPS.intersection(field[-3:-2])}
         if near & ASKS:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from migrate import kube
-from migrate.model import Field, Finding, Manifest, Rule, Shape, fields
+from migrate.model import Field, Finding, Manifest, Rule, Shape, at, fields
 from migrate.read import ruleset
 from migrate.yamltext import Text
 
@@ -175,7 +175,7 @@ def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]
         elif isinstance(field[-1], str) and field[-1] != "name" and kube.is_device_resource(value):
             match = ruleset.resource(rules, value)
             bounds = kube.spot(manifest.group, manifest.kind, field)
-            if match and bounds is None and field[-1] != "key":
+            if match and bounds is None and field[-1] != "key" and not _is_asked(manifest, field):
                 line, column = manifest.position(field)
                 yield Finding(
                     usage="container",
@@ -188,3 +188,14 @@ def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]
                     column=column,
                     shape="value",
                 )
+
+
+def _is_asked(manifest: Manifest, field: Field) -> bool:
+    """Whether the value is, or names, what the object asks for in a word of its kind."""
+    if not kube.has_shorthands(manifest.group, manifest.kind):
+        return False
+    beside = at(manifest.body, field[:-1])
+    return any(
+        kube.shorthand(manifest.group, manifest.kind, manifest.body, (*field[:-1], key))
+        for key in (beside if isinstance(beside, dict) else ())
+    )

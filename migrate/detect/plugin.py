@@ -129,7 +129,9 @@ def _of_keys(
     """The parts whose settings these are."""
     body = at(manifest.body, field[:-1])
     for rule, part in known:
-        is_whole = isinstance(body, dict) and all(key in body for key in part.keys)
+        is_whole = isinstance(body, dict) and all(
+            any(each in body for each in key.split("|")) for key in part.keys
+        )
         if is_whole and not (part.disabled_by and _is_off(part, body, ())):
             held = body[part.keys[0]]
             counted = len(part.keys) == 1 and isinstance(held, dict)

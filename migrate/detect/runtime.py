@@ -8,7 +8,7 @@ from typing import Any, Final
 from migrate.model import Entries, Field, Finding, Manifest, Rule, as_text
 from migrate.read import ruleset
 
-_KEYS: Final = frozenset({"runtimeClassName", "schedulerName", "path"})
+_KEYS: Final = frozenset({"runtimeClassName", "schedulerName", "path", "hostPath"})
 _MAPS: Final = frozenset({"env", "annotations"})
 
 _NAMED: Final = {
@@ -57,6 +57,9 @@ def _marks(field: Field, value: Any) -> Iterator[tuple[str, Field, str, str]]:
         # A profile of a scheduler's own configuration says what the scheduler is called.
         yield "schedulers", field, value, value
     elif key == "path" and above == "hostPath" and isinstance(value, str):
+        yield "host_paths", field, value, value
+    elif key == "hostPath" and isinstance(value, str):
+        # So charts name it in their values.
         yield "host_paths", field, value, value
     elif above == "annotations" and isinstance(key, str):
         yield "annotations", field, key, _said(value)

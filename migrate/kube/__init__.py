@@ -3,12 +3,14 @@
 `names`     what a name, a label, a quantity and an extended resource are
 `podspecs`  what a pod spec is, wherever it stands
 `places`    which kinds keep claims in their pod templates, and what an edit there restarts
+`shorthands` fields of custom kinds that ask for devices in a word of their own
 `versions`  what each minor version serves, and which feature gates it has on
 `claims`    the objects of `resource.k8s.io`, in the form the target serves
 `upgrade`   those objects from one version of the API to another
 `mistakes`  what is refused in them; `selectors` in their CEL; `podclaims` in the claims of pods
 `bounds`    where quotas, queues, pools and schedulers name an extended resource
 `topology`  what pods do that keep together or apart by a label that no node has
+`charts`    what objects install by Helm, and which charts take claims in their values
 `plugins`   the kubelet's folder for plugins, and the kinds that install charts
 `paths`     how tables write the path of a field
 `tables`    the facts that are kept as data, with their sources
@@ -28,6 +30,15 @@ from migrate.kube.bounds import (
     file_kind,
     settling,
     spot,
+)
+from migrate.kube.charts import (
+    Release,
+    chart_names,
+    claims_elsewhere,
+    is_chart_source,
+    place_in_values,
+    release,
+    releases,
 )
 from migrate.kube.claims import (
     claim,
@@ -61,9 +72,10 @@ from migrate.kube.names import (
     quantity,
     whole,
 )
-from migrate.kube.places import Place, Support, place, reader, restart
+from migrate.kube.places import Place, Support, place, readers, restart
 from migrate.kube.plugins import Chart, chart, is_plugin_folder
-from migrate.kube.podspecs import Container, PodSpec, Role, podspecs
+from migrate.kube.podspecs import Container, PodSpec, Role, Values, podspecs
+from migrate.kube.shorthands import Shorthand, has_shorthands, shorthand
 from migrate.kube.topology import Topology, topology
 from migrate.kube.versions import (
     GROUP,
@@ -99,21 +111,28 @@ __all__ = [
     "Container",
     "Place",
     "PodSpec",
+    "Release",
     "Role",
+    "Shorthand",
     "Spot",
     "Support",
     "Topology",
+    "Values",
     "bound",
     "bound_words",
     "charged",
     "chart",
+    "chart_names",
     "claim",
     "claim_template",
+    "claims_elsewhere",
     "class_quota",
     "device_class",
     "dns_label",
     "file_kind",
     "gates",
+    "has_shorthands",
+    "is_chart_source",
     "is_device_resource",
     "is_dns_label",
     "is_dns_subdomain",
@@ -124,15 +143,19 @@ __all__ = [
     "is_plugin_folder",
     "newer",
     "place",
+    "place_in_values",
     "podspecs",
     "prioritized_request",
     "quantity",
-    "reader",
+    "readers",
+    "release",
+    "releases",
     "removed",
     "request",
     "restart",
     "serves",
     "settling",
+    "shorthand",
     "spot",
     "subrequest",
     "target",

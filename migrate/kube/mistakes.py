@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from migrate.kube import selectors, upgrade
+from migrate.kube import fields, selectors, upgrade
 from migrate.kube.names import DEVICES_PER_CLAIM, whole
 from migrate.model import Field
 
@@ -26,12 +26,15 @@ TOO_MANY: Final = "count over 32"
 ADMIN: Final = "adminAccess"
 CONSTRAINT: Final = "cel in a constraint"
 UNQUALIFIED: Final = "constraint without the attribute's domain"
+NOT_ASKED: Final = "name of no request"
 BASIC: Final = "basic in a slice"
 EMPTY_NODE: Final = "empty nodeName"
 NO_NODES: Final = "allNodes: false"
 COUNTERS: Final = "sharedCounters beside devices"
 TAINTED: Final = "taint rule that selects by class or CEL"
 CLASSIC: Final = "classic DRA"
+STRAY: Final = "field of classic DRA beside devices"
+NO_SELECTOR: Final = "taint rule without deviceSelector"
 ADMIN_LABEL: Final = "old label for adminAccess"
 
 MENDED: Final = frozenset(
@@ -41,14 +44,33 @@ MENDED: Final = frozenset(
         BASIC,
         EMPTY_NODE,
         NO_NODES,
+        STRAY,
         selectors.SLASH,
         selectors.VALUE,
         selectors.COMPARED,
     }
 )
 """Mistakes that have one meaning only, so that an edit puts them right."""
-BLOCKING: Final = frozenset({BOTH, TAINTED, CLASSIC})
-"""Mistakes that no version of the API has a place for."""
+BLOCKING: Final = fields.NAMES | {
+    BOTH,
+    TAINTED,
+    CLASSIC,
+    ALL_COUNT,
+    CONSTRAINT,
+    UNQUALIFIED,
+    NOT_ASKED,
+    COUNTERS,
+    selectors.LONG,
+    selectors.NUMBER,
+    selectors.SYNTAX,
+    selectors.STRANGER,
+}
+"""Mistakes that no version of the API has a place for, and that only their author can put right."""
+
+INCOMPLETE: Final = frozenset({fields.MISSING, NOT_ASKED, NO_SELECTOR})
+"""What is no mistake where a template fills in the rest."""
+NOTED: Final = frozenset({NO_SELECTOR})
+"""What is taken, and may mean something else in a later version."""
 
 _WHY: Final = {
     NO_EXACTLY: (
@@ -100,6 +122,15 @@ _WHY: Final = {
         "no field of it says which devices were meant: install a driver that publishes "
         "ResourceSlices, and write its DeviceClass and ResourceClaimTemplate anew"
     ),
+    STRAY: (
+        "only the drivers' own controllers of before Kubernetes 1.31 looked at this field; it goes "
+        "away, for the devices are asked for in `devices`"
+    ),
+    NO_SELECTOR: (
+        "without deviceSelector Kubernetes up to 1.37 keeps new pods from every device and evicts "
+        "none, and from 1.38 the rule taints no device at all: write `deviceSelector: {}` if every "
+        "device of every driver is meant, or else name driver, pool or device"
+    ),
     ADMIN_LABEL: f"only Kubernetes 1.33 knew this label; from 1.34 it is {LABEL}",
 }
 
@@ -135,26 +166,68 @@ def of_object(
     body: Mapping[str, Any], at: Field, versions: selectors.Known = frozenset()
 ) -> Iterator[Mistake]:
     """The mistakes of one object of `resource.k8s.io` that stands at `at`."""
+    if upgrade.is_classic(body):
+        yield _mistake(CLASSIC, (*at, "kind"), str(body["kind"]))
+        return
+    told = tuple(_of_kind(body, at, versions))
+    yield from told
+    if not any(m.name == CLASSIC for m in told):
+        yield from _of_fields(body, at, told)
+
+
+def _of_kind(body: Mapping[str, Any], at: Field, versions: selectors.Known) -> Iterator[Mistake]:
+    """The mistakes that only objects of this kind can have."""
     kind, version = str(body["kind"]), upgrade.version(str(body["apiVersion"]))
     spec = body.get("spec")
-    inner = spec.get("spec") if isinstance(spec, Mapping) else None
-    if upgrade.is_classic(kind, version):
-        yield _mistake(CLASSIC, (*at, "kind"), kind)
-    elif kind == "ResourceClaim":
+    if kind == "ResourceClaim":
         yield from _of_claim(spec, (*at, "spec"), version, versions)
     elif kind == "ResourceClaimTemplate":
+        inner = spec.get("spec") if isinstance(spec, Mapping) else None
         yield from _of_claim(inner, (*at, "spec", "spec"), version, versions)
     elif kind == "DeviceClass" and isinstance(spec, Mapping):
         if "suitableNodes" in spec:
-            yield _mistake(CLASSIC, (*at, "spec", "suitableNodes"))
+            is_stray = bool(spec.get("selectors"))
+            yield _mistake(STRAY if is_stray else CLASSIC, (*at, "spec", "suitableNodes"))
         yield from _of_selectors(spec, (*at, "spec"), versions)
     elif kind == "ResourceSlice" and isinstance(spec, Mapping):
         yield from _of_slice(spec, (*at, "spec"), version)
-    elif kind == "DeviceTaintRule":
-        selector = spec.get("deviceSelector") if isinstance(spec, Mapping) else None
-        for key in ("deviceClassName", "selectors"):
-            if isinstance(selector, Mapping) and selector.get(key):
-                yield _mistake(TAINTED, (*at, "spec", "deviceSelector", key))
+    elif kind == "DeviceTaintRule" and isinstance(spec, Mapping):
+        yield from _of_taint_rule(spec, (*at, "spec"))
+
+
+def _of_fields(body: Mapping[str, Any], at: Field, told: tuple[Mistake, ...]) -> Iterator[Mistake]:
+    """What no field takes, where nothing more telling is said of the same place."""
+    places = {m.field for m in told if m.field[-1] != "cel" or m.name == CONSTRAINT}
+    places |= {m.field[:-1] for m in told if m.name == BOTH}
+    is_whole = not at or at[0] in ("items", "objects")
+    new = upgrade.upgraded(body, "v1")
+    if is_whole and not _is_named(body):
+        place = (*at, "metadata" if "metadata" in body else "kind")
+        yield Mistake(fields.MISSING, place, "metadata.name", "an object has a name: write it")
+    for found in fields.wrong(new, str(body["kind"])):
+        own = upgrade.before(body, found.field)
+        said = fields.path((*own, found.key) if found.key else own)
+        field = (*at, *(own or ("kind",)))
+        if not any(field[: len(place)] == place for place in places):
+            yield Mistake(found.name, field, said, found.why)
+
+
+def _is_named(body: Mapping[str, Any]) -> bool:
+    metadata = body.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return metadata is not None
+    return bool(metadata.get("name") or metadata.get("generateName")) or any(
+        fields.is_template(key) or key == "<<" for key in metadata
+    )
+
+
+def _of_taint_rule(spec: Mapping[str, Any], at: Field) -> Iterator[Mistake]:
+    selector = spec.get("deviceSelector")
+    if selector is None and spec.get("taint"):
+        yield _mistake(NO_SELECTOR, (*at, "deviceSelector") if "deviceSelector" in spec else at)
+    for key in ("deviceClassName", "selectors"):
+        if isinstance(selector, Mapping) and selector.get(key):
+            yield _mistake(TAINTED, (*at, "deviceSelector", key))
 
 
 def of_namespace(body: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -175,10 +248,11 @@ def of_spec(
 def _of_claim(spec: Any, at: Field, version: str, versions: selectors.Known) -> Iterator[Mistake]:
     if not isinstance(spec, Mapping):
         return
-    for key in ("controller", "resourceClassName"):
-        if key in spec and version:
-            yield _mistake(CLASSIC, (*at, key))
     devices = spec.get("devices")
+    is_stray = isinstance(devices, Mapping) and bool(devices.get("requests"))
+    stray = [key for key in upgrade.STRAY if key in spec and version]
+    for key in stray if is_stray else stray[:1]:
+        yield _mistake(STRAY if is_stray else CLASSIC, (*at, key))
     for field, request in _items(devices, "requests", (*at, "devices")):
         yield from _of_form(request, field, version)
         yield from _of_request(request, field, versions)
@@ -188,6 +262,25 @@ def _of_claim(spec: Any, at: Field, version: str, versions: selectors.Known) -> 
             yield from _of_request(alternative, inner, versions)
     for field, constraint in _items(devices, "constraints", (*at, "devices")):
         yield from _of_constraint(constraint, field)
+    yield from _of_names_of_requests(devices, (*at, "devices"))
+
+
+def _of_names_of_requests(devices: Any, at: Field) -> Iterator[Mistake]:
+    """Constraints and configuration that name requests the claim does not have."""
+    requests = [request for _, request in _items(devices, "requests", at)]
+    names = {str(request.get("name")) for request in requests}
+    for request in requests:
+        for _, inner in _items(request, "firstAvailable", at):
+            names.add(f"{request.get('name')}/{inner.get('name')}")
+    is_known = not any(fields.is_template(name) for name in names)
+    for key in ("constraints", "config"):
+        for field, holder in _items(devices, key, at) if is_known else ():
+            listed = holder.get("requests")
+            for number, name in enumerate(listed if isinstance(listed, list) else ()):
+                if isinstance(name, str) and name not in names and not fields.is_template(name):
+                    there = ", ".join(sorted(names)) or "none"
+                    why = f"the claim has no request {name}, so it is refused; it has {there}"
+                    yield Mistake(NOT_ASKED, (*field, "requests", number), name, why)
 
 
 def _of_form(request: Mapping[str, Any], at: Field, version: str) -> Iterator[Mistake]:
@@ -220,10 +313,11 @@ def _of_selectors(
 ) -> Iterator[Mistake]:
     for field, selector in _items(holder, "selectors", at):
         cel = selector.get("cel")
-        text = cel.get("expression") if isinstance(cel, Mapping) else None
-        if isinstance(text, str):
+        place = (*field, "cel", "expression") if isinstance(cel, Mapping) else (*field, "cel")
+        text = cel.get("expression") if isinstance(cel, Mapping) else cel
+        if isinstance(text, str) and text.strip():
             for name, said, why in selectors.mistakes(text, versions):
-                yield Mistake(name, (*field, "cel", "expression"), said, why)
+                yield Mistake(name, place, said, why)
 
 
 def _of_constraint(constraint: Mapping[str, Any], at: Field) -> Iterator[Mistake]:

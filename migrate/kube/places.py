@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+from migrate.kube.names import whole
 from migrate.kube.paths import Path, leads, steps
 from migrate.kube.tables import table
-from migrate.model import Disruption, Field
+from migrate.model import Disruption, Field, at
 
 Support = Literal["keeps", "drops", "varies", "unknown"]
 
@@ -20,6 +22,10 @@ _BUILT_IN: Final = {
 }
 _CONTAINER_LISTS: Final = ("containers", "initContainers", "ephemeralContainers")
 _RESOURCE_KEYS: Final = ("limits", "requests", "claims")
+_VALUES: Final = (
+    "`resources` stands in the values of a chart, whose templates say whether claims can: plan "
+    "what it is rendered to"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ def place(api_version: str, kind: str, field: Field) -> Place:
         return Place("keeps")
     kinds = _known(f"{group}/{kind}") if kind else ()
     if not kinds:
-        return _unlisted(kind, field)
+        return _unlisted(f"{group}/{kind}", kind, field)
     around = [known for known in kinds if leads(known.path, field)]
     told = _last(known for known in around if known.why)
     at = _last(known for known in around if known.support)
@@ -71,9 +77,19 @@ def place(api_version: str, kind: str, field: Field) -> Place:
     return Place(support, switch, why or _why(kind, at.path if at else (), support))
 
 
-def reader(group: str) -> str:
-    """What a framework of this API group does with the extended resource itself, "" for none."""
-    return str(table("readers")["groups"].get(group, {}).get("why", ""))
+def readers(group: str, kind: str, body: Any, resources: Iterable[str]) -> tuple[str, ...]:
+    """What a framework reads of these resources of a kind itself, a sentence each.
+
+    `body` is the object, which may say what the framework would read.
+    """
+    names = tuple(resources)
+    return tuple(
+        entry["why"]
+        for key in (group, f"{group}/{kind}")
+        for entry in table("readers")["of"].get(key, ())
+        if any(re.fullmatch(entry.get("resources", ".*"), name) for name in names)
+        and all(whole(at(body, steps(path))) is None for path in entry.get("unless", ()))
+    )
 
 
 def restart(kind: str) -> Disruption:
@@ -89,7 +105,9 @@ def restart(kind: str) -> Disruption:
     return "recreate" if kind.endswith("Job") else "rollout"
 
 
-def _unlisted(kind: str, field: Field) -> Place:
+def _unlisted(name: str, kind: str, field: Field) -> Place:
+    if _is_bare(field) and (not kind or name in table("charts")["kinds"]):
+        return Place("drops", why=_VALUES)
     if _is_bare(field):
         why = "`resources` stands outside a container, and nothing there names claims of a pod"
         return Place("drops", why=why)

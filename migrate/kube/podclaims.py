@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from migrate.kube import fields
 from migrate.kube.mistakes import Mistake
 from migrate.kube.names import whole
 from migrate.kube.podspecs import PodSpec
@@ -43,12 +44,38 @@ def entries(spec: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
 def mistakes(pod: PodSpec) -> Iterator[Mistake]:
     """What is wrong with the entries of `resourceClaims`, whatever kind the pod stands in."""
     for number, entry in entries(pod.body):
-        at = (*pod.field, "resourceClaims", number)
+        at = pod.at("resourceClaims", number)
         inside = inlined(entry)
         if inside is not None:
             yield Mistake(INLINED, (*at, inside[0]), "", _WHY[INLINED])
         elif without_source(entry) != entry:
             yield Mistake(SOURCE, (*at, "source"), "", _WHY[SOURCE])
+
+
+def refused(pod: PodSpec) -> Iterator[Mistake]:
+    """What the API server does not take in the claims of a pod and of its containers."""
+    listed = pod.body.get("resourceClaims")
+    if listed is not None:
+        yield from _refused(listed, "[]core.PodResourceClaim", pod.at("resourceClaims"))
+    for container in pod.containers:
+        resources = container.body.get("resources")
+        claims = resources.get("claims") if isinstance(resources, Mapping) else None
+        place = (*container.field, "resources", "claims")
+        yield from _refused(claims, "[]core.ResourceClaim", place)
+
+
+def _refused(listed: Any, type_name: str, at: Field) -> Iterator[Mistake]:
+    """The same for one list; entries that are told and mended as a whole are passed over."""
+    items = listed
+    told: set[Field] = set()
+    if isinstance(listed, list):
+        items = [without_source(item) if isinstance(item, Mapping) else item for item in listed]
+        inside = (isinstance(item, Mapping) and inlined(item) is not None for item in listed)
+        told = {(*at, number) for number, is_told in enumerate(inside) if is_told}
+    for found in fields.of_type(items, type_name, at):
+        if found.field[: len(at) + 1] in told:
+            continue
+        yield Mistake(found.name, found.field, found.said, found.why)
 
 
 def unlisted(pod: PodSpec) -> Iterator[Mistake]:
@@ -81,7 +108,7 @@ def shared(pod: PodSpec, kind: str, body: Any) -> Iterator[Mistake]:
                 "devices of their own name a ResourceClaimTemplate (resourceClaimTemplateName); "
                 "if they are to share, nothing is wrong"
             )
-            at = (*pod.field, "resourceClaims", number)
+            at = pod.at("resourceClaims", number)
             key = "resourceClaimName" if "resourceClaimName" in entry else "source"
             yield Mistake(SHARED, (*at, key), name, why)
 

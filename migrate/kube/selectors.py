@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from migrate.kube import cel, fields
 from migrate.kube.names import CEL_LENGTH
 
 Known = frozenset[tuple[str, str]]
@@ -23,6 +24,8 @@ COMPARED: Final = "capacity compared by an operator"
 NUMBER: Final = "capacity compared to a number"
 VERSION: Final = "version compared to a string"
 LONG: Final = "expression too long"
+SYNTAX: Final = "not CEL"
+STRANGER: Final = "unknown name in CEL"
 
 _WHY: Final = {
     NO_DOMAIN: (
@@ -86,13 +89,19 @@ def is_attribute_name(name: str) -> bool:
 
 def mistakes(text: str, versions: Known = frozenset()) -> tuple[tuple[str, str, str], ...]:
     """What cannot be meant in an expression: its name, the piece of text, why and what to write."""
-    return tuple(dict.fromkeys(_mistakes(text, versions)))
+    found = tuple(dict.fromkeys(_mistakes(text, versions)))
+    if found or fields.is_template(text):
+        return found
+    return tuple((STRANGER, said, why) for said, why in cel.unknown(text))
 
 
 def _mistakes(text: str, versions: Known) -> Iterator[tuple[str, str, str]]:
     if len(text.encode("utf-8", "replace")) > CEL_LENGTH:
         yield LONG, "", _WHY[LONG]
         return
+    error = None if fields.is_template(text) else cel.refused(text)
+    if error:
+        yield SYNTAX, error[0], f"the API server cannot read the selector: {error[1]}"
     for found in _PLAIN.finditer(text):
         yield NO_DOMAIN, found[0], _WHY[NO_DOMAIN].format(part=found["part"], name=found["id"])
     for found in _INDEXED.finditer(text):

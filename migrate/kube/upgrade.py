@@ -12,6 +12,8 @@ from migrate.model import ABSENT, Edit, Field
 _FLAT: Final = ("v1alpha3", "v1beta1")
 """Versions whose requests have no `exactly` and whose devices stand in `basic`."""
 _ORDER: Final = ("v1alpha1", "v1alpha2", "v1alpha3", "v1beta1", "v1beta2", "v1")
+STRAY: Final = ("controller", "resourceClassName", "parametersRef")
+"""Fields of the classic model in a claim, which say nothing where devices are asked for."""
 _CLAIMS: Final = {"ResourceClaim": ("spec",), "ResourceClaimTemplate": ("spec", "spec")}
 
 
@@ -22,14 +24,32 @@ def version(api_version: str) -> str:
 
 
 def is_flat(found: str) -> bool:
-    """Whether requests of this version hold their fields themselves, without `exactly`."""
-    return found in _FLAT
+    """Whether requests of this version hold their fields themselves, without `exactly`.
+
+    Shape: so does what is labelled with a version older than requests.
+    """
+    return found in _FLAT or found in table("dra")["classic"]["versions"]
 
 
-def is_classic(kind: str, found: str) -> bool:
-    """Whether the object is of the model in which a driver's own controller allocated."""
+def is_classic(body: Mapping[str, Any]) -> bool:
+    """Whether the object is of the model in which a driver's own controller allocated.
+
+    Shape: one that asks for devices is not, whatever version it says.
+    """
     classic = table("dra")["classic"]
-    return kind in classic["kinds"] or found in classic["versions"]
+    kind, found = str(body.get("kind")), version(str(body.get("apiVersion")))
+    if kind in classic["kinds"]:
+        return True
+    return found in classic["versions"] and not asks_for_devices(body)
+
+
+def asks_for_devices(body: Mapping[str, Any]) -> bool:
+    """Whether the spec of a claim or slice lists devices, as it does since Kubernetes 1.31."""
+    spec: Any = body
+    for key in _CLAIMS.get(str(body.get("kind")), ("spec",)):
+        spec = spec.get(key) if isinstance(spec, Mapping) else None
+    devices = spec.get("devices") if isinstance(spec, Mapping) else None
+    return bool(devices.get("requests") if isinstance(devices, Mapping) else devices)
 
 
 def is_cluster_scoped(kind: str) -> bool:
@@ -40,7 +60,8 @@ def is_cluster_scoped(kind: str) -> bool:
 def is_old(kind: str, found: str) -> bool:
     """Whether a newer version of this kind exists, or no cluster serves the kind any more."""
     served = table("dra")["served"].get(kind, {})
-    return is_classic(kind, found) or (bool(served) and found != max(served, key=_ORDER.index))
+    is_gone = kind in table("dra")["classic"]["kinds"]
+    return is_gone or (bool(served) and found != max(served, key=_ORDER.index))
 
 
 def gone(kind: str, found: str) -> int:
@@ -54,11 +75,21 @@ def first(kind: str) -> int:
     return int(served[max(served, key=_ORDER.index)][0])
 
 
+def begins(kind: str, found: str) -> int:
+    """The minor version that first serves this version of a kind, 0 where none does."""
+    return int(table("dra")["served"].get(kind, {}).get(found, (0, 0))[0])
+
+
+def serving(kind: str, minor: int) -> tuple[str, ...]:
+    """The versions of a kind that a minor version serves, the newest first."""
+    served = table("dra")["served"].get(kind, {})
+    there = (v for v, (begin, end) in served.items() if begin <= minor and (not end or minor < end))
+    return tuple(sorted(there, key=_ORDER.index, reverse=True))
+
+
 def newest(kind: str, minor: int, found: str) -> str:
     """The newest version of a kind that a minor version serves, `found` where that is newer."""
-    served = table("dra")["served"].get(kind, {})
-    there = [v for v, (first, end) in served.items() if first <= minor and (not end or minor < end)]
-    return str(max([*there, found], key=_ORDER.index))
+    return max([*serving(kind, minor), found], key=_ORDER.index)
 
 
 def upgraded(body: Mapping[str, Any], to: str) -> dict[str, Any]:
@@ -72,7 +103,30 @@ def upgraded(body: Mapping[str, Any], to: str) -> dict[str, Any]:
         return _within(new, _CLAIMS[kind], lambda spec: claim_spec(spec, to))
     if kind == "ResourceSlice":
         return _within(new, ("spec",), lambda spec: _slice_spec(spec, to))
+    if kind == "DeviceClass":
+        return _within(new, ("spec",), _class_spec)
     return new
+
+
+def before(body: Any, field: Field) -> Field:
+    """Where a field of the upgraded object stands in `body`; what holds it, where it is not there.
+
+    Shape: only `exactly` and `basic` come and go between the versions, and a capacity's `value`.
+    """
+    old: list[str | int] = []
+    for step in field:
+        basic = body.get("basic") if isinstance(body, Mapping) else None
+        if isinstance(basic, Mapping) and step not in body:
+            old.append("basic")
+            body = basic
+        try:
+            body = body[step]
+        except (KeyError, IndexError, TypeError):
+            if step == "exactly":
+                continue
+            break
+        old.append(step)
+    return tuple(old)
 
 
 def claim_spec(spec: Any, to: str) -> Any:
@@ -81,7 +135,8 @@ def claim_spec(spec: Any, to: str) -> Any:
     if not isinstance(devices, Mapping) or not isinstance(devices.get("requests"), list):
         return spec
     requests = devices["requests"]
-    return {**spec, "devices": {**devices, "requests": [_request(r, to) for r in requests]}}
+    kept = {k: v for k, v in spec.items() if k not in STRAY} if requests else spec
+    return {**kept, "devices": {**devices, "requests": [_request(r, to) for r in requests]}}
 
 
 def direct(request: Any) -> dict[str, Any]:
@@ -101,6 +156,13 @@ def _request(request: Any, to: str) -> Any:
     if to in _FLAT or not own or exactly is not None:
         return request
     return {**{k: v for k, v in request.items() if k not in own}, "exactly": own}
+
+
+def _class_spec(spec: Any) -> Any:
+    """The spec of a class without what only drivers' own controllers looked at."""
+    if isinstance(spec, Mapping) and spec.get("selectors"):
+        return {k: v for k, v in spec.items() if k != "suitableNodes"}
+    return spec
 
 
 def _slice_spec(spec: Any, to: str) -> Any:

@@ -53,6 +53,7 @@ def needles(rules: Iterable[Rule]) -> tuple[bytes, ...]:
     words = {
         *_KUBERNETES,
         *kube.settling(),
+        *kube.chart_names(),
         *(word for rule in rules for word in (*_words(rule), *_in_metrics(rule))),
     }
     least = [word for word in words if not any(o != word and o in word for o in words)]

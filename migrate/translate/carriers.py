@@ -10,6 +10,7 @@ from migrate.model import ContainerUsage, DeviceClass, Manifest, Resource, Rule,
 from migrate.read import ruleset
 from migrate.translate.context import Context
 
+
 def carriers(manifests: Iterable[Manifest]) -> dict[str, tuple[Manifest, ...]]:
     """Per extended resource, the DeviceClasses that carry its name."""
     found: dict[str, tuple[Manifest, ...]] = {}

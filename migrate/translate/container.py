@@ -317,5 +317,4 @@ def renames(asks: Iterable[Ask], names: Mapping[str, str]) -> tuple[Edit, ...]:
 
 def of_pod(findings: Iterable[Finding], pod: kube.PodSpec) -> tuple[Finding, ...]:
     """The findings that stand inside a pod."""
-    places = [pod.field, *([pod.metadata] if pod.metadata else [])]
-    return tuple(f for f in findings if any(f.field[: len(p)] == p for p in places))
+    return tuple(f for f in findings if pod.holds(f.field))

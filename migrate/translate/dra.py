@@ -25,6 +25,7 @@ from migrate.translate import claims
 from migrate.translate.context import Context
 
 _CEL: Final = frozenset({selectors.SLASH, selectors.VALUE, selectors.COMPARED})
+_LOOKED_AT: Final = mistakes.NOTED | {mistakes.STRAY}
 _PODS: Final = frozenset({podclaims.SOURCE, podclaims.INLINED})
 _LABEL_SINCE: Final = 34
 
@@ -64,16 +65,31 @@ def _of_object(
     by_version = [f for f in findings if f.field == (*where, "apiVersion")]
     blocking = [f for f in findings if f.resource in mistakes.BLOCKING]
     mended = [f for f in findings if f.resource in mistakes.MENDED]
-    told = {id(f) for f in (*by_version, *blocking, *mended)}
+    to = upgrade.newest(kind, context.target.minor, found)
+    noted = [f for f in findings if f.resource in mistakes.NOTED] if to != found else []
+    told = {id(f) for f in (*by_version, *blocking, *mended, *noted)}
     others = [f for f in findings if id(f) not in told]
     if blocking:
-        why = "; ".join(dict.fromkeys(f.note for f in blocking))
-        yield _manual(manifest, phase, (*by_version, *blocking, *mended), why)
+        yield from _refused(manifest, phase, blocking, (*by_version, *mended, *noted))
     elif by_version or mended:
-        to = upgrade.newest(kind, context.target.minor, found)
-        yield _upgrade(manifest, phase, (*by_version, *mended), _Step(where, body, found, to))
+        own = (*by_version, *mended, *noted)
+        yield _upgrade(manifest, phase, own, _Step(where, body, found, to), context)
     for finding in others:
         yield _manual(manifest, phase, (finding,), finding.note)
+
+
+def _refused(
+    manifest: Manifest,
+    phase: PhaseName,
+    blocking: Sequence[Finding],
+    waiting: tuple[Finding, ...],
+) -> Iterator[Change]:
+    """One change for each thing that stops an object; what waits for it goes with the first."""
+    for finding in blocking:
+        own = (finding, *(waiting if finding is blocking[0] else ()))
+        if finding.resource == mistakes.CLASSIC:
+            own = tuple(sorted(own, key=lambda f: (f.line, f.column)))
+        yield _manual(manifest, phase, own, _notes(own))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +110,11 @@ class _Step:
 
 
 def _upgrade(
-    manifest: Manifest, phase: PhaseName, findings: tuple[Finding, ...], step: _Step
+    manifest: Manifest,
+    phase: PhaseName,
+    findings: tuple[Finding, ...],
+    step: _Step,
+    context: Context,
 ) -> Change:
     old, new = f"{kube.GROUP}/{step.found}", f"{kube.GROUP}/{step.to}"
     is_newer = old != new
@@ -106,7 +126,7 @@ def _upgrade(
         asked = f"; what it is to say: {', '.join(says)}" if says else ""
         return _manual(manifest, phase, findings, f"{manifest.origin.readonly}{asked}", before)
     if not step.edits:
-        return _manual(manifest, phase, findings, _nothing_newer(step), before)
+        return _manual(manifest, phase, findings, _nothing_newer(step, context), before)
     return Change(
         phase=phase,
         manifest=manifest,
@@ -122,7 +142,7 @@ def _upgrade(
 
 def _safety(findings: Iterable[Finding]) -> Safety:
     """A form has one meaning; an expression that was put right wants a look."""
-    return "review" if any(f.resource in _CEL for f in findings) else "safe"
+    return "review" if any(f.resource in _CEL | _LOOKED_AT for f in findings) else "safe"
 
 
 def _notes(findings: Iterable[Finding]) -> str:
@@ -142,6 +162,7 @@ def _said(body: Mapping[str, Any], to: str, mistaken: Iterable[str]) -> tuple[st
         "capacities as objects": any(f[-2] == "capacity" for f in places if len(f) > 1),
         "no empty nodeName": ("spec", "nodeName") in places,
         "no allNodes: false": ("spec", "allNodes") in places,
+        "no fields of classic DRA": mistakes.STRAY in mistaken,
         "selectors that compile": bool(_CEL.intersection(mistaken)),
     }
     return tuple(words for words, is_so in said.items() if is_so)
@@ -153,12 +174,24 @@ def _why(kind: str, step: _Step) -> str:
     return f"{until}{step.to} says the same"
 
 
-def _nothing_newer(step: _Step) -> str:
-    kind = str(step.body["kind"])
-    first = upgrade.first(kind)
+def _nothing_newer(step: _Step, context: Context) -> str:
+    kind, minor = str(step.body["kind"]), context.target.minor
+    there = upgrade.serving(kind, minor)
+    begins, first = upgrade.begins(kind, step.found), upgrade.first(kind)
+    if step.found in there or not begins:
+        return (
+            f"the Kubernetes planned for serves nothing newer of {kind} than {step.found}: plan "
+            f"again for 1.{first}, which serves v1"
+        )
+    has = f"serves only {' and '.join(there)}" if there else "has no such kind"
+    came = (
+        f"{step.found} of {kind} comes with 1.{begins}"
+        if begins > minor
+        else (f"{step.found} of {kind} is gone from 1.{upgrade.gone(kind, step.found)}")
+    )
     return (
-        f"the Kubernetes planned for serves nothing newer of {kind} than {step.found}: plan again "
-        f"for 1.{first}, which serves v1"
+        f"{came}, and the Kubernetes planned for, 1.{minor}, {has}, so it refuses the object: plan "
+        f"for 1.{max(begins, minor)} or later" + (f", or write {there[0]}" if there else "")
     )
 
 
@@ -201,7 +234,7 @@ def _of_others(
 
 def _of_pod(pod: kube.PodSpec, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that are mended in the entries of one pod, with those of templates inside."""
-    place = (*pod.field, "resourceClaims")
+    place = pod.at("resourceClaims")
     inside = [f for f in findings if f.field[: len(place)] == place]
     gone = {f.field[: len(place) + 1] for f in inside if f.resource == podclaims.INLINED}
     return tuple(
@@ -226,7 +259,7 @@ def _pod(
             creates.append(created)
             rest = {k: v for k, v in entry.items() if k != inside[0]}
             new = {**rest, "resourceClaimTemplateName": created.name}
-        made = tuple(upgrade.edits(entry, new, (*pod.field, "resourceClaims", number)))
+        made = tuple(upgrade.edits(entry, new, pod.at("resourceClaims", number)))
         edits += made
         says += [f"{k}: {v}" for k, v in new.items() if k != "name" and made]
     why = _notes(findings)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from migrate import kube
 from migrate.model import ABSENT, Change, Edit, Field, Finding, at
 from migrate.read import ruleset
-from migrate.translate import claims, container
-from migrate.translate.context import Context
+from migrate.translate import claims, container, placement, runtime
+from migrate.translate.context import Context, because
 
-_MAPS = frozenset({"limits", "requests"})
+_MAPS: Final = frozenset({"limits", "requests"})
+_FOLLOWS: Final = "it stands outside a pod: it follows whatever renders it"
 
 
 def changes(findings: Iterable[Finding], context: Context) -> list[Change]:
@@ -26,28 +28,75 @@ def changes(findings: Iterable[Finding], context: Context) -> list[Change]:
 def _change(findings: tuple[Finding, ...], context: Context) -> Change:
     first = findings[0]
     if first.usage != "container":
-        return _manual(findings, "it stands outside a pod: it follows whatever renders it")
+        return _manual(findings, "; ".join(_meant(findings, context)) or _FOLLOWS)
     match = ruleset.resource(context.rules, first.resource)
+    short = _shorthand(first)
     if match is None or match.resource.maps != "exact":
-        return _manual(findings, container.unmapped(match))
+        said = (container.unmapped(match), short.why if short else "")
+        return _manual(findings, "; ".join(filter(None, said)))
+    if short and not short.is_carried:
+        return _manual(findings, short.why)
     counts = {kube.whole(f.quantity) for f in findings}
     if counts == {0}:
         return _manual(
-            findings, f"a count of 0 asks for nothing, but may override another: {_why(first)}"
+            findings,
+            f"a count of 0 asks for nothing, but may override another: {_why(first, context)}",
         )
     whole = len(counts) == 1 and None not in counts
     is_served = kube.serves(context.target, "DRAExtendedResource")
     if context.options.strategy == "claim" or not is_served or not whole:
-        return _manual(findings, _why(first))
+        return _manual(findings, _why(first, context))
     ask = container.Ask(_nowhere(first), first.resource, counts.pop() or 0, match)
     if context.options.strategy in {"bridge", "least"}:
         return _bridge(findings, ask, context)
     return _class(findings, ask, context)
 
 
-def _why(finding: Finding) -> str:
-    """Why no claim can be written here, and where claims go instead."""
+def _shorthand(finding: Finding) -> kube.Shorthand | None:
     manifest = finding.manifest
+    return kube.shorthand(manifest.group, manifest.kind, manifest.body, finding.field)
+
+
+def _meant(findings: tuple[Finding, ...], context: Context) -> Iterator[str]:
+    """What markers and labels mean beside a claim, a sentence each."""
+    marks = [f for f in findings if f.usage == "runtime"]
+    yield from (said for said, _ in runtime.said(marks, context.rules))
+    for finding in findings:
+        known = ruleset.label(context.rules, finding.resource)
+        labels = [(r, label) for r, label in known if label.writer == "plugin"]
+        if finding.usage == "placement" and labels:
+            yield _label(finding, context)
+
+
+def _label(finding: Finding, context: Context) -> str:
+    """What becomes of a label by which something places the pods that it makes."""
+    known = ruleset.label(context.rules, finding.resource)
+    said, first = f"{finding.resource}={finding.quantity}", finding.quantity.partition(" ")
+    if first[0] == "topologyKey":
+        return because(
+            f"no claim says what {finding.resource} does as a topologyKey", known[0][1].why
+        )
+    operator, values = "In", [finding.quantity]
+    if first[0] in kube.LABEL_OPERATORS and finding.field[-1] != finding.resource:
+        operator, values = first[0], first[2].split(", ") if first[2] else []
+    drivers = {rule.driver: frozenset[str]() for rule, _ in known if rule.driver}
+    placed = placement.Placed()
+    found = placement.condition(context.rules, drivers, finding.resource, operator, values, placed)
+    if isinstance(found, str):
+        return because(f"{said} has no form in a claim", found or known[0][1].why)
+    if not found.cel:
+        return "; ".join(placed.warnings) or f"{said}: the class of a claim says it"
+    return f"{said}: a claim says it by a selector, {found.short}"
+
+
+def _why(finding: Finding, context: Context) -> str:
+    """Why no claim can be written here, and where claims go instead."""
+    if short := _shorthand(finding):
+        return short.why
+    manifest = finding.manifest
+    release = kube.release(finding.field, kube.releases(manifest, context.sources))
+    if told := kube.claims_elsewhere(release):
+        return f"{told} (here it is {release.version})" if release and release.version else told
     place = kube.place(manifest.api_version, manifest.kind, finding.field)
     why = place.why or "there is no pod here that could hold a claim: plan what it is rendered to"
     return f"{why}; claims go to {place.switch}" if place.switch else why

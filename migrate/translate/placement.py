@@ -92,7 +92,7 @@ def placed(
         said = f"{key}={as_text(value)}"
         found = condition(rules, drivers, key, "In", [as_text(value)], result)
         if isinstance(found, Condition):
-            result.take(found, [Edit((*pod.field, "nodeSelector", key), value, ABSENT)])
+            result.take(found, [Edit(pod.at("nodeSelector", key), value, ABSENT)])
         elif found:
             result.stays.append(because(f"{said} stays", found))
     _required(pod, rules, drivers, result)
@@ -141,12 +141,14 @@ def _is_meant(label: Label, values: Any) -> bool:
 def _survives(label: Label, key: str, values: Any, result: Placed) -> None:
     """Note a label that a cloud or the administrator writes: it goes on choosing nodes."""
     said = ", ".join(map(as_text, values or ()))
-    forms = [ruleset.label_value(label, as_text(value)) for value in values or ()]
-    parts = [form.why or label.why for form, _ in filter(None, forms) if form.part]
+    known = [ruleset.label_value(label, as_text(value)) for value in values or ()]
+    forms = [form for form, _ in filter(None, known)]
+    parts = [form.why or label.why for form in forms if form.part]
+    whys = [label.why, *(form.why for form in forms)]
     if parts:
         result.parts.append(because(f"{key}={said} says that a unit is a part", parts[0]))
-    elif label.why:
-        result.warnings.append(because(f"{key}={said} stays", label.why))
+    elif why := next(filter(None, whys), ""):
+        result.warnings.append(because(f"{key}={said} stays", why))
 
 
 def _is_share(label: Label, value: Any) -> bool:
@@ -315,7 +317,7 @@ def _together(term: _Term) -> Condition | None:
 
 
 def _drop(pod: kube.PodSpec, term: _Term, index: int) -> Edit:
-    place = (*pod.field, *_REQUIRED, term.index, "matchExpressions", index)
+    place = pod.at(*_REQUIRED, term.index, "matchExpressions", index)
     return Edit(place, _expressions(term.body)[index], ABSENT)
 
 
@@ -351,7 +353,7 @@ def _preferred(
     for _, i, one in sorted(found, key=lambda entry: entry[:2]):
         result.preferred.append(one)
         result.said.append(f"preferred: {one.short}")
-        result.edits.append(Edit((*pod.field, *_PREFERRED, i), items[i], ABSENT))
+        result.edits.append(Edit(pod.at(*_PREFERRED, i), items[i], ABSENT))
 
 
 def topologies(pod: kube.PodSpec, rules: tuple[Rule, ...]) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from migrate import kube
-from migrate.model import Finding, Manifest
-from migrate.translate import container, placement, sharing
+from migrate.model import Edit, Finding, Manifest
+from migrate.translate import container, placement, runtime, sharing
 from migrate.translate.context import Context, Flavour
 
 _DAEMON: Final = (
@@ -30,6 +31,24 @@ class Pod:
     requests: tuple[container.Request, ...]
     uses: tuple[container.Use, ...]
     place: kube.Place
+    release: kube.Release | None = None
+    """What installs the chart in whose values the pod stands, if it does."""
+
+    @property
+    def kind(self) -> str:
+        """The kind that makes the pods."""
+        return self.spec.values.kind if self.spec.values else self.manifest.kind
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """The namespace and the name of what makes the pods."""
+        held, release = self.spec.values, self.release
+        if held is None or release is None:
+            return self.manifest.namespace, self.manifest.name or self.manifest.kind
+        name = release.name or held.name
+        return release.namespace, name if name == held.name or held.count == 1 else (
+            f"{name}-{held.name}"
+        )
 
     @property
     def counted(self) -> tuple[container.Ask, ...]:
@@ -55,6 +74,8 @@ def pod_of(
 ) -> Pod:
     """All that is known of one pod."""
     asked = container.asked(spec, context)
+    marked = runtime.parts([f for f in findings if f.usage == "runtime"], context.rules)
+    asked = replace(asked, refused=(*asked.refused, *marked))
     counted = [ask for ask in asked.asks if ask.count]
     drivers = {
         driver: frozenset(
@@ -71,16 +92,39 @@ def pod_of(
     )
     if context.options.placement == "both":
         placed.edits.clear()
-    if placed.edits and manifest.kind == "DaemonSet":
+    kind = spec.values.kind if spec.values else manifest.kind
+    if placed.edits and kind == "DaemonSet":
         placed.edits.clear()
         placed.stays.append(_DAEMON)
+    common = [edit for edit in placed.edits if spec.is_common(edit.field)]
+    if common:
+        placed.edits[:] = [edit for edit in placed.edits if edit not in common]
+        placed.stays.append(_common(spec, common))
     selectors = {driver: tuple(cel) for driver, cel in placed.selectors.items()}
-    shares = sharing.shares(counted, placed.shares, manifest.kind, context)
+    shares = sharing.shares(counted, placed.shares, kind, context)
     requests, uses = container.requests(
         asked.asks, selectors, placed.classes, together=shares.together, common=shares.by_name
     )
-    place = kube.place(manifest.api_version, manifest.kind, spec.field)
-    return Pod(manifest, spec, findings, asked, placed, shares, requests, uses, place)
+    known = kube.releases(manifest, context.sources) if spec.values else ()
+    release = kube.release(spec.field, known)
+    place = kube.place_in_values(spec, release) or kube.place(
+        manifest.api_version, manifest.kind, spec.field
+    )
+    return Pod(manifest, spec, findings, asked, placed, shares, requests, uses, place, release)
+
+
+def _common(spec: kube.PodSpec, edits: Iterable[Edit]) -> str:
+    """Why labels stay that several pods of a chart's values have in common."""
+    held = spec.values
+    where = f" in {held.defaults[-1]}, for all {held.count} pods" if held else ""
+    names = dict.fromkeys(
+        e.old["key"] if isinstance(e.old, Mapping) and "key" in e.old else e.field[-1]
+        for e in edits
+    )
+    return (
+        f"{' and '.join(map(str, names))} stays{where}: take it away there before what writes it "
+        "goes, or the pods wait for ever"
+    )
 
 
 def cannot(pod: Pod) -> str:
@@ -93,7 +137,14 @@ def cannot(pod: Pod) -> str:
     origin = pod.manifest.origin
     if origin.readonly and origin.via != "stream":
         return origin.readonly
-    if not pod.manifest.kind:
+    if pod.release and pod.release.cannot:
+        return pod.release.cannot
+    if not pod.manifest.kind and pod.spec.values and pod.release is None:
+        return (
+            "no Chart.yaml beside these values depends on their chart, so there is no place for "
+            "a claim's object: plan what they are rendered to"
+        )
+    if not pod.manifest.kind and pod.release is None:
         return "it is not a Kubernetes object: plan what it is rendered to"
     built_in = pod.place.support == "keeps" and "." not in pod.manifest.group
     if built_in and any("image" not in c.body for c in pod.spec.containers):
