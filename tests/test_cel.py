@@ -45,9 +45,21 @@ def agrees(oracle: Oracle, text: str) -> None:
 
 # --- Expressions that are right -----------------------------------------------------------------
 
-NAMES = st.sampled_from(["device", "x", "driver", "attributes", "model", "e", "r", "b", "has", "_1"])
+NAMES = st.sampled_from(
+    ["device", "x", "driver", "attributes", "model", "e", "r", "b", "has", "_1"]
+)
 TEXTS = st.sampled_from(
-    ['"a"', "'a'", 'r"\\d"', '"""a\nb"""', "'''a'b'''", r'"\n\u00e9\x41\101"', 'b"\\xff"', '""', "R''"]
+    [
+        '"a"',
+        "'a'",
+        'r"\\d"',
+        '"""a\nb"""',
+        "'''a'b'''",
+        r'"\n\u00e9\x41\101"',
+        'b"\\xff"',
+        '""',
+        "R''",
+    ]
 )
 NUMBERS = st.sampled_from(
     ["0", "1", "007", "0x1F", "1u", "0xFU", "1.5", "1e9", ".5", "1.5E-3", "9223372036854775807"]
@@ -101,7 +113,26 @@ def test_what_the_grammar_makes_is_taken(oracle: Oracle, text: str) -> None:
 
 PIECES = st.sampled_from(
     [
-        *("(", ")", "[", "]", "{", "}", ",", ":", "?", ".", "!", "-", "+", "&&", "||", "==", "=", "&"),
+        *(
+            "(",
+            ")",
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            ":",
+            "?",
+            ".",
+            "!",
+            "-",
+            "+",
+            "&&",
+            "||",
+            "==",
+            "=",
+            "&",
+        ),
         *("in", "and", "true", "null", "for", "x", "has(", "device", ".driver", "24Gi", "1", "1.5"),
         *('"a"', "'", '"', '"""', "\\", "`a`", "//", "\n", " ", "0x", "1u", "é", "all(x,", "\x00"),
     ]
@@ -139,6 +170,21 @@ def test_what_is_bent_is_refused_where_kubernetes_refuses_it(oracle: Oracle, tex
     agrees(oracle, text)
 
 
+@settings(max_examples=1500)
+@given(st.one_of(WHOLE, mutated()))
+@example("[1].all(x, x > 0) && device.allowMultipleAllocations")
+@example("optional.none().hasValue() && sets.contains([1], [1])")
+@example("type(1) == int && !format.dns1123Label().validate('a').hasValue()")
+@example("ip.isCanonical('::1') && cel.bind(x, 1, x == 1)")
+@example(".device.driver == 'a'")
+@example("00000000000000000000000000000007 == 7 && 0x00000000000000000000001 == 1")
+def test_a_name_that_is_told_is_one_that_kubernetes_does_not_know(
+    oracle: Oracle, text: str
+) -> None:
+    if cel.refused(text) is None and list(cel.unknown(text)):
+        assert not oracle.ask("compile", expression=text)["compiles"], list(cel.unknown(text))
+
+
 # --- Expressions of others ----------------------------------------------------------------------
 
 
@@ -149,7 +195,9 @@ def strings(value: Any) -> list[str]:
     while left:
         part = left.pop()
         if isinstance(part, dict):
-            found += [v for k, v in part.items() if k in ("expression", "cel") and isinstance(v, str)]
+            found += [
+                v for k, v in part.items() if k in ("expression", "cel") and isinstance(v, str)
+            ]
             left += part.values()
         elif isinstance(part, list):
             left += part
@@ -172,7 +220,13 @@ def written(folder: Path) -> list[str]:
 
 def ruled() -> list[str]:
     """The expressions of the rules, their holes filled."""
-    found = {s for rule in ruleset.rules() if rule.container for c in rule.container.classes for s in c.selectors}
+    found = {
+        s
+        for rule in ruleset.rules()
+        if rule.container
+        for c in rule.container.classes
+        for s in c.selectors
+    }
     for rule in ruleset.rules():
         for label in rule.placement.labels if rule.placement else ():
             found.update((label.guard, label.number, *(value.cel for value in label.values)))

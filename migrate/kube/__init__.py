@@ -8,6 +8,8 @@
 `claims`    the objects of `resource.k8s.io`, in the form the target serves
 `upgrade`   those objects from one version of the API to another
 `mistakes`  what is refused in them; `selectors` in their CEL; `podclaims` in the claims of pods
+`fields`    what each field of those objects takes
+`cel`       what the API server would not parse in a selector
 `bounds`    where quotas, queues, pools and schedulers name an extended resource
 `topology`  what pods do that keep together or apart by a label that no node has
 `charts`    what objects install by Helm, and which charts take claims in their values

@@ -5,34 +5,15 @@ Source: google/cel-go parser/gen/CEL.g4, parser/parser.go, parser/macro.go, pars
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
+from migrate.kube.celtokens import UNIT, Token, tokens, unheld
+
 DEPTH: Final = 250
 """Expressions inside one another that the parser takes."""
 
-_ESCAPE: Final = r"\\[abfnrtv\"'\\?`]|\\[0-3][0-7]{2}|\\[xX][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}"
-_ESCAPES: Final = rf"{_ESCAPE}|\\U[0-9a-fA-F]{{8}}"
-_TOKEN: Final = re.compile(
-    rf"""(?P<blank>[\t\ \r\n\f]+|//[^\n]*)
-      | (?P<float>[0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+
-        |\.[0-9]+(?:[eE][+-]?[0-9]+)?)
-      | (?P<uint>(?:0x[0-9a-fA-F]+|[0-9]+)[uU])
-      | (?P<int>0x[0-9a-fA-F]+|[0-9]+)
-      | (?P<string>[bB]?(?:
-            [rR](?:\"{{3}}.*?\"{{3}}|'{{3}}.*?'{{3}}|"[^"\n\r]*"|'[^'\n\r]*')
-            |\"{{3}}(?:{_ESCAPES}|[^\\])*?\"{{3}}|'{{3}}(?:{_ESCAPES}|[^\\])*?'{{3}}
-            |"(?:{_ESCAPES}|[^\\"\n\r])*"|'(?:{_ESCAPES}|[^\\'\n\r])*'))
-      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-      | (?P<quoted>`[A-Za-z0-9_.\-/\ ]+`)
-      | (?P<mark>==|!=|<=|>=|&&|\|\||[<>\[\]{{}}().,!?:+*/%-])
-      | (?P<bad>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_CODE: Final = re.compile(r"\\(?:([0-3][0-7]{2})|[xXuU]([0-9a-fA-F]+)|.)", re.DOTALL)
 _BINARY: Final = frozenset({"&&", "||", "<", "<=", ">=", ">", "==", "!=", "*", "/", "%", "+", "-"})
 _CLOSE: Final = {"(": ")", "[": "]", "{": "}"}
 _LITERALS: Final = frozenset({"true", "false", "null"})
@@ -58,8 +39,8 @@ _TWO_VARIABLES: Final = frozenset(
     }
 )
 _ACCUMULATOR: Final = "__result__"
+_NOTHING: Final = Token("", "", 0)
 _WORDS: Final = {"and": "&&", "or": "||", "not": "!", "&": "&&", "|": "||", "=": "=="}
-_UNIT: Final = re.compile(r"[kKMGTPE]i?", re.ASCII)
 
 FIELDS: Final = ("driver", "attributes", "capacity", "allowMultipleAllocations")
 """What a device of a selector has."""
@@ -70,20 +51,6 @@ _KNOWN: Final = frozenset(
         *("optional", "sets", "format", "ip", "cidr", "math", "base64"),
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of an expression that means something."""
-
-    kind: str
-    text: str
-    start: int
-
-    @property
-    def end(self) -> int:
-        """Where the piece is over."""
-        return self.start + len(self.text)
 
 
 class _Refused(Exception):
@@ -106,7 +73,7 @@ class _Open:
     is_index: bool = False
     is_call: bool = False
     is_message: bool = False
-    macro: Token = Token("", "", 0)
+    macro: Token = _NOTHING
     on: str = ""
     arguments: list[tuple[str, str]] = field(default_factory=list)
     shape: str = ""
@@ -165,21 +132,12 @@ def unknown(text: str) -> Iterator[tuple[str, str]]:
             yield f"device.{member}", why
 
 
-def _tokens(text: str) -> tuple[Token, ...]:
-    found = _TOKEN.finditer(text)
-    return tuple(
-        Token(match.lastgroup or "bad", match[0], match.start())
-        for match in found
-        if match.lastgroup != "blank"
-    )
-
-
 class _Reader:
     """One expression, read from left to right with its open brackets on a stack."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = (*_tokens(text), Token("end", "", len(text)))
+        self.tokens = (*tokens(text), Token("end", "", len(text)))
         self.at = 0
         self.opened = [_Open()]
         self.depth = 1
@@ -231,10 +189,9 @@ class _Reader:
             self.at += 1
             self.open(_Open(mark=token.text))
             return True
-        if token.kind in ("int", "uint", "float"):
-            self.number(sign)
-        elif token.kind == "string":
-            self.string()
+        if token.kind in ("int", "uint", "float", "string"):
+            if why := unheld(token, sign):
+                self.refuse(why)
         elif token.kind == "name" or (token.text == "." and self.after().kind == "name"):
             return self.name()
         else:
@@ -329,31 +286,6 @@ class _Reader:
         if self.token.text in ("!", "-"):
             self.missing()
         return False
-
-    def number(self, sign: bool) -> None:
-        """Nothing; a number that CEL cannot hold is refused."""
-        token = self.token
-        if token.kind == "float":
-            if float(token.text) == float("inf"):
-                self.refuse("the number is too large")
-            return
-        digits = token.text.rstrip("uU")
-        value = int(digits, 16 if digits.startswith("0x") else 10) if len(digits) < 99 else 2**99
-        limit = 2**64 if token.kind == "uint" else 2**63 + sign
-        if value >= limit:
-            self.refuse("the number is too large")
-
-    def string(self) -> None:
-        """Nothing; a string with an escape that stands for no character is refused."""
-        text = self.token.text
-        is_bytes = text[0] in "bB"
-        if text[is_bytes] in "rR":
-            return
-        for found in _CODE.finditer(text):
-            code = int(found[1], 8) if found[1] else int(found[2], 16) if found[2] else 0
-            is_wide = found[0][1] in "uU"
-            if (is_wide and is_bytes) or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-                self.refuse(f"{found[0]} stands for no character")
 
     def name(self) -> bool:
         """A name: a literal, a variable, a call, or the type of a message."""
@@ -470,7 +402,7 @@ class _Reader:
             self.refuse(f"the string that begins here has no end: {self.text[token.start :]:.40}")
         if is_joined and before is not None and before.kind in ("int", "float"):
             said = before.text + token.text
-            if _UNIT.fullmatch(token.text):
+            if UNIT.fullmatch(token.text):
                 self.refuse(
                     f'{said} is no number of CEL: write …compareTo(quantity("{said}")), as in '
                     'device.capacity["<driver>"].<name>.compareTo(quantity("…")) >= 0',

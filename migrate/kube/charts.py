@@ -158,7 +158,7 @@ def _referred(
     charts, versions = {chart for chart, _ in told}, {version for _, version in told}
     if len(charts) == 1:
         return charts.pop(), versions.pop() if len(versions) == 1 else ""
-    return (name if name in _charts() else ""), ""
+    return (name if name in chart_names() else ""), ""
 
 
 def _reference(manifest: Manifest) -> tuple[str, str] | None:

@@ -200,7 +200,7 @@ def _of_fields(body: Mapping[str, Any], at: Field, told: tuple[Mistake, ...]) ->
     places = {m.field for m in told if m.field[-1] != "cel" or m.name == CONSTRAINT}
     places |= {m.field[:-1] for m in told if m.name == BOTH}
     is_whole = not at or at[0] in ("items", "objects")
-    new = upgrade.upgraded(body, "v1")
+    new = upgrade.newest_form(body)
     if is_whole and not _is_named(body):
         place = (*at, "metadata" if "metadata" in body else "kind")
         yield Mistake(fields.MISSING, place, "metadata.name", "an object has a name: write it")

@@ -108,6 +108,31 @@ def upgraded(body: Mapping[str, Any], to: str) -> dict[str, Any]:
     return new
 
 
+def newest_form(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The object as v1 has it, with what stands beside a request's name moved, known or not."""
+    new = upgraded(body, "v1")
+    path = _CLAIMS.get(str(body.get("kind")))
+    if path is None or not is_flat(version(str(body.get("apiVersion")))):
+        return new
+    return _within(new, (*path, "devices"), _all_moved)
+
+
+def _all_moved(devices: Any) -> Any:
+    requests = devices.get("requests")
+    moved = [_all_exactly(r) for r in requests] if isinstance(requests, list) else requests
+    return {**devices, "requests": moved}
+
+
+def _all_exactly(request: Any) -> Any:
+    if not isinstance(request, Mapping) or "firstAvailable" in request:
+        return request
+    exactly = request.get("exactly", {})
+    rest = {k: v for k, v in request.items() if k not in ("name", "exactly")}
+    if not rest or not isinstance(exactly, Mapping):
+        return request
+    return {**{k: v for k, v in request.items() if k == "name"}, "exactly": {**exactly, **rest}}
+
+
 def before(body: Any, field: Field) -> Field:
     """Where a field of the upgraded object stands in `body`; what holds it, where it is not there.
 

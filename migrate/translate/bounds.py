@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from migrate import kube
 from migrate.model import ABSENT, Change, Field, Finding, Manifest, at
 from migrate.read import ruleset
-from migrate.translate.context import Context, because
+from migrate.translate.context import Context, because, joined
 
 
 def explained(findings: list[Finding], context: Context, places: Mapping[str, list[str]]) -> Change:
@@ -33,7 +33,7 @@ def explained(findings: list[Finding], context: Context, places: Mapping[str, li
     told = tuple(why for name in dict.fromkeys(labels) for why in _of_label(name, context))
     return left(
         tuple(findings),
-        "; ".join(_whys(findings, known, context)),
+        joined(_whys(findings, known, context)),
         (
             *(_to_write(manifest, known.settles, pairs) if known.settles else ()),
             *(_filled(note, holes) for note in notes if note),

@@ -11,7 +11,7 @@ from migrate import kube
 from migrate.model import ABSENT, Edit, Field, Finding, as_text
 from migrate.read import ruleset
 from migrate.translate import carriers
-from migrate.translate.context import Context, because
+from migrate.translate.context import Context, because, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ def unmapped(match: ruleset.Match | None) -> str:
     """Why no claim is made for a resource."""
     if match is None:
         return "no rule knows this resource: see 'dra-migrate rules list'"
-    instead = f"; instead: {match.resource.instead}" if match.resource.instead else ""
-    return f"{match.resource.why}{instead}"
+    instead = f"instead: {match.resource.instead}" if match.resource.instead else ""
+    return joined((match.resource.why, instead))
 
 
 def _refusal(container: kube.Container, name: str, limit: Any, request: Any) -> str:

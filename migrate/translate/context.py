@@ -58,6 +58,11 @@ def setting(finding: Finding, rules: Iterable[Rule]) -> tuple[Rule, Sharing] | N
     return next(((rule, s) for rule, s in settings if key == s.key), None)
 
 
+def joined(sentences: Iterable[str]) -> str:
+    """Sentences as one, none of them twice."""
+    return "; ".join(dict.fromkeys(said.rstrip(".") for said in sentences if said))
+
+
 def because(said: str, why: str) -> str:
     """A sentence and its reason: behind a colon, or as a sentence of its own if it is one."""
     return f"{said}. {why}" if why[:1].isupper() else f"{said}: {why}"

@@ -22,7 +22,7 @@ from migrate.model import (
     fields,
 )
 from migrate.translate import claims
-from migrate.translate.context import Context
+from migrate.translate.context import Context, joined
 
 _CEL: Final = frozenset({selectors.SLASH, selectors.VALUE, selectors.COMPARED})
 _LOOKED_AT: Final = mistakes.NOTED | {mistakes.STRAY}
@@ -146,7 +146,7 @@ def _safety(findings: Iterable[Finding]) -> Safety:
 
 
 def _notes(findings: Iterable[Finding]) -> str:
-    return "; ".join(dict.fromkeys(f.note for f in findings if f.note))
+    return joined(f.note for f in findings)
 
 
 def _said(body: Mapping[str, Any], to: str, mistaken: Iterable[str]) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from migrate import kube
-from migrate.model import ABSENT, Change, Edit, Field, Finding, at
+from migrate.model import ABSENT, Change, Edit, Field, Finding, Label, at
 from migrate.read import ruleset
 from migrate.translate import claims, container, placement, runtime
-from migrate.translate.context import Context, because
+from migrate.translate.context import Context, because, joined
 
 _MAPS: Final = frozenset({"limits", "requests"})
 _FOLLOWS: Final = "it stands outside a pod: it follows whatever renders it"
@@ -28,12 +28,12 @@ def changes(findings: Iterable[Finding], context: Context) -> list[Change]:
 def _change(findings: tuple[Finding, ...], context: Context) -> Change:
     first = findings[0]
     if first.usage != "container":
-        return _manual(findings, "; ".join(_meant(findings, context)) or _FOLLOWS)
+        return _manual(findings, joined(_meant(findings, context)) or _FOLLOWS)
     match = ruleset.resource(context.rules, first.resource)
     short = _shorthand(first)
     if match is None or match.resource.maps != "exact":
         said = (container.unmapped(match), short.why if short else "")
-        return _manual(findings, "; ".join(filter(None, said)))
+        return _manual(findings, joined(said))
     if short and not short.is_carried:
         return _manual(findings, short.why)
     counts = {kube.whole(f.quantity) for f in findings}
@@ -63,29 +63,27 @@ def _meant(findings: tuple[Finding, ...], context: Context) -> Iterator[str]:
     yield from (said for said, _ in runtime.said(marks, context.rules))
     for finding in findings:
         known = ruleset.label(context.rules, finding.resource)
-        labels = [(r, label) for r, label in known if label.writer == "plugin"]
+        labels = [(rule, label) for rule, label in known if label.writer == "plugin"]
         if finding.usage == "placement" and labels:
-            yield _label(finding, context)
+            drivers = {rule.driver: frozenset[str]() for rule, _ in labels if rule.driver}
+            yield _label(finding, labels[0][1], drivers, context)
 
 
-def _label(finding: Finding, context: Context) -> str:
+def _label(finding: Finding, label: Label, drivers: placement.Drivers, context: Context) -> str:
     """What becomes of a label by which something places the pods that it makes."""
-    known = ruleset.label(context.rules, finding.resource)
-    said, first = f"{finding.resource}={finding.quantity}", finding.quantity.partition(" ")
-    if first[0] == "topologyKey":
-        return because(
-            f"no claim says what {finding.resource} does as a topologyKey", known[0][1].why
-        )
-    operator, values = "In", [finding.quantity]
-    if first[0] in kube.LABEL_OPERATORS and finding.field[-1] != finding.resource:
-        operator, values = first[0], first[2].split(", ") if first[2] else []
-    drivers = {rule.driver: frozenset[str]() for rule, _ in known if rule.driver}
-    placed = placement.Placed()
-    found = placement.condition(context.rules, drivers, finding.resource, operator, values, placed)
+    name, (operator, _, rest) = finding.resource, finding.quantity.partition(" ")
+    if operator == "topologyKey":
+        said = f"no claim says what {name} does as a topologyKey"
+        return because(said, label.why) if label.why else said
+    values = rest.split(", ") if rest else []
+    if operator not in kube.LABEL_OPERATORS or finding.field[-1] == name:
+        operator, values = "In", [finding.quantity]
+    said, placed = f"{name}={finding.quantity}", placement.Placed()
+    found = placement.condition(context.rules, drivers, name, operator, values, placed)
     if isinstance(found, str):
-        return because(f"{said} has no form in a claim", found or known[0][1].why)
+        return because(f"{said} has no form in a claim", found)
     if not found.cel:
-        return "; ".join(placed.warnings) or f"{said}: the class of a claim says it"
+        return joined(placed.warnings) or f"{said}: the class of a claim says it"
     return f"{said}: a claim says it by a selector, {found.short}"
 
 

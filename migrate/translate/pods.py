@@ -8,7 +8,7 @@ from typing import Any
 from migrate import kube
 from migrate.model import ABSENT, Change, Creation, Edit, Finding, Strategy, at
 from migrate.translate import claims, container, placement, reasons
-from migrate.translate.context import Context, because
+from migrate.translate.context import Context, because, joined
 from migrate.translate.pod import Pod, cannot, is_one_class_twice
 
 
@@ -28,7 +28,7 @@ def changes(pod: Pod, context: Context) -> tuple[Change, ...]:
 
 def _change(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
     refused = (*pod.asked.refused, *dict.fromkeys(pod.placed.parts), *pod.shares.refused)
-    why = "; ".join(refused) or cannot(pod)
+    why = joined(refused) or cannot(pod)
     if why:
         return _manual(pod, findings, why)
     if not pod.counted:
@@ -76,7 +76,7 @@ def _nothing_asked(pod: Pod, findings: tuple[Finding, ...], context: Context) ->
             *placement.topologies(pod.spec, context.rules),
         )
         why = "the pod asks for no device"
-        reaches = "; ".join(marks) or "nothing takes its place"
+        reaches = joined(marks) or "nothing takes its place"
         return _manual(pod, findings, f"{why}, so {reaches}" if not marks else f"{why}; {reaches}")
     return Change(
         phase="claim",
