@@ -49,6 +49,8 @@ LIMITS = {
     "Device.name": 63,
     "CELDeviceSelector.expression": 10240,
 }
+OTHERS = {"Device": {"nodeAllocatableResourceMappings": {"type": "object"}}}
+"""Fields that an older minor version had in the same version of the API."""
 FORMATS = {
     "label": {
         *("DeviceRequest.name", "DeviceSubRequest.name", "Device.name", "CounterSet.name"),
@@ -142,7 +144,7 @@ class Types:
         """Nothing; the struct and all that it holds are in the table."""
         if name in self.table:
             return
-        self.table[name] = made = {}
+        self.table[name] = made = dict(OTHERS.get(name, {}))
         prefix = name.rpartition(".")[0]
         for own, go, tag, markers in fields(self.structs[name]):
             key, _, options = tag.partition(",")

@@ -176,6 +176,7 @@ def test_what_is_bent_is_refused_where_kubernetes_refuses_it(oracle: Oracle, tex
 @example("optional.none().hasValue() && sets.contains([1], [1])")
 @example("type(1) == int && !format.dns1123Label().validate('a').hasValue()")
 @example("ip.isCanonical('::1') && cel.bind(x, 1, x == 1)")
+@example("type(duration('1s')) == google.protobuf.Duration && true")
 @example(".device.driver == 'a'")
 @example("00000000000000000000000000000007 == 7 && 0x00000000000000000000001 == 1")
 def test_a_name_that_is_told_is_one_that_kubernetes_does_not_know(

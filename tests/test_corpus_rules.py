@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from migrate import detect, kube, planning, translate
+from migrate import detect, kube, planning
 from migrate.model import Change, Finding, Plan
 from migrate.read import files, ruleset
+from tests import estates
 
 CORPUS = Path(__file__).parent.parent.parent / "shared" / "corpus"
 __test__ = CORPUS.exists()
@@ -55,8 +56,8 @@ def planned(root: Path) -> Planned:
         found = detect.findings(reading.files, RULES)
         asides = detect.asides(reading.files, reading.unreadable, RULES)
         target = kube.target("1.34")
-        translated = translate.changes(found, RULES, target, translate.Options())
-        plan = planning.plan(translated.changes, target, RULES, found)
+        changes = estates.changes(found, RULES, reading.manifests)
+        plan = planning.plan(changes, target, RULES, found)
     return Planned(found, asides, plan)
 
 

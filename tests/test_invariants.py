@@ -205,7 +205,8 @@ def accounted(before: kube.PodSpec, after: kube.PodSpec, templates: dict[str, An
         if any(key.startswith(prefix) and key not in limits for key in left):
             continue
         for key, value in limits.items():
-            if key == SHARE and key not in left and gone.get(key) and is_together(after, templates):
+            is_share = key == SHARE or "-SHARED" in str(before.body)
+            if is_share and key not in left and gone.get(key) and is_together(after, templates):
                 continue
             if key not in left:
                 gone.setdefault(key, []).append((old.role, kube.whole(value) or 0))
