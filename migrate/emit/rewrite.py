@@ -329,11 +329,21 @@ def _plan_sibling(
     )
     for above in tree.listed.get(file.path, ()):
         work = works.setdefault(above, _Work())
-        entry = posixpath.relpath(path, posixpath.dirname(above) or ".")
+        entry = _entry(tree.kustomizations[above], path)
         work.listed.append(entry)
         work.says.append(f"resources: + {entry}")
         work.edits = [e for e in work.edits if e[2].field[:1] != ("resources",)]
         work.edits += [(0, (), edit) for edit in _appended(tree.kustomizations[above], work.listed)]
+
+
+def _entry(kustomization: File, path: str) -> str:
+    """The path of a file as the kustomization writes paths: with `./` where all others have it."""
+    entry = posixpath.relpath(path, posixpath.dirname(kustomization.path) or ".")
+    resources = body(kustomization).get("resources")
+    listed = resources if isinstance(resources, list) else []
+    others = [each for each in listed if isinstance(each, str)]
+    is_dotted = bool(others) and all(each.startswith(("./", "../", "/")) for each in others)
+    return f"./{entry}" if is_dotted and not entry.startswith("../") else entry
 
 
 def _appended(kustomization: File, entries: Sequence[str]) -> list[Edit]:
