@@ -1,6 +1,6 @@
 """The syntax of CEL as the API server's compiler has it: what it would not parse, and why.
 
-Source: google/cel-go parser/gen/CEL.g4, parser/parser.go, parser/macro.go, parser/unescape.go.
+Source: cel-go parser/gen/CEL.g4, parser/parser.go, parser/macro.go, parser/unescape.go.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FIELDS: Final = ("driver", "attributes", "capacity", "allowMultipleAllocations")
 _KNOWN: Final = frozenset(
     {
         *("device", "bool", "bytes", "double", "dyn", "int", "list", "map", "null_type", "string"),
-        *("type", "uint", "optional_type", "google", "net", "kubernetes", "cel"),
+        *("type", "uint", "optional_type", "net", "kubernetes", "cel"),
         *("optional", "sets", "format", "ip", "cidr", "math", "base64"),
     }
 )
@@ -119,7 +119,7 @@ def unknown(text: str) -> Iterator[tuple[str, str]]:
     reader = _Reader(text)
     reader.read()
     for name, member in dict.fromkeys(reader.roots):
-        if name in reader.bound:
+        if name in reader.bound or member == "protobuf":
             continue
         if name not in _KNOWN:
             yield name, f"nothing is called {name} in a selector: a device is `device`"

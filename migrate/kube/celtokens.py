@@ -1,6 +1,6 @@
 """The tokens of CEL, and the literals among them that stand for no value.
 
-Source: google/cel-go parser/gen/CEL.g4, parser/unescape.go.
+Source: cel-go parser/gen/CEL.g4, parser/unescape.go.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ NAMES: Final = frozenset({UNKNOWN, KIND, MISSING, LONG, WORD, FORM, MANY})
 
 _TEMPLATE: Final = ("{{", "{%", "${", "$(", "<<")
 _LISTED: Final = 10
+_LONGEST: Final = 40
+"""Characters of a key that may be a field misspelled."""
 _SCALARS: Final = {
     "string": "a string",
     "int": "a whole number",
@@ -107,7 +109,9 @@ def of_type(body: Any, type_name: str, at: Field) -> Iterator[Wrong]:
 
 def is_template(text: Any) -> bool:
     """Whether a text is filled in later, so that nothing can be said of it."""
-    return isinstance(text, str) and any(mark in text for mark in _TEMPLATE)
+    return isinstance(text, str) and (
+        text.startswith("$") or any(mark in text for mark in _TEMPLATE)
+    )
 
 
 def path(field: Field) -> str:
@@ -125,7 +129,8 @@ def _struct(body: Mapping[str, Any], type_name: str, at: Field) -> Iterator[Wron
             yield _unknown(key, type_name, known, (*at, key))
         elif value is not None:
             yield from _field(value, known[key], (*at, key))
-    meant = {_near(key, known) for key in body if isinstance(key, str) and key not in known}
+    strangers = [key for key in body if isinstance(key, str) and key not in known]
+    meant = {_near(key, known) for key in strangers[:_LISTED]}
     for key, entry in known.items():
         is_missing = entry.get("required") and body.get(key) in (None, "")
         if is_missing and key not in meant and not _is_left(body):
@@ -259,4 +264,6 @@ def _unknown(key: str, type_name: str, known: Mapping[str, Any], at: Field) -> W
 
 def _near(key: str, known: Mapping[str, Any]) -> str:
     """The field that a key is likely to be meant for, "" where none is near."""
+    if len(key) > _LONGEST:
+        return ""
     return next(iter(get_close_matches(key, known, n=1, cutoff=0.8)), "")

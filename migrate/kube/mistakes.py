@@ -60,7 +60,9 @@ BLOCKING: Final = fields.NAMES | {
     UNQUALIFIED,
     NOT_ASKED,
     COUNTERS,
+    selectors.DASH,
     selectors.LONG,
+    selectors.NO_DOMAIN,
     selectors.NUMBER,
     selectors.SYNTAX,
     selectors.STRANGER,
@@ -72,6 +74,7 @@ INCOMPLETE: Final = frozenset({fields.MISSING, NOT_ASKED, NO_SELECTOR})
 NOTED: Final = frozenset({NO_SELECTOR})
 """What is taken, and may mean something else in a later version."""
 
+_SHOWN: Final = 5
 _WHY: Final = {
     NO_EXACTLY: (
         "from v1beta2 the fields of a request stand under `exactly`; here the API server finds "
@@ -273,12 +276,12 @@ def _of_names_of_requests(devices: Any, at: Field) -> Iterator[Mistake]:
         for _, inner in _items(request, "firstAvailable", at):
             names.add(f"{request.get('name')}/{inner.get('name')}")
     is_known = not any(fields.is_template(name) for name in names)
+    there = ", ".join(sorted(names)[:_SHOWN]) or "none"
     for key in ("constraints", "config"):
         for field, holder in _items(devices, key, at) if is_known else ():
             listed = holder.get("requests")
             for number, name in enumerate(listed if isinstance(listed, list) else ()):
                 if isinstance(name, str) and name not in names and not fields.is_template(name):
-                    there = ", ".join(sorted(names)) or "none"
                     why = f"the claim has no request {name}, so it is refused; it has {there}"
                     yield Mistake(NOT_ASKED, (*field, "requests", number), name, why)
 
