@@ -100,6 +100,9 @@ def _aligned(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+_BRIDGE: Final = "extendedResourceName"
+
+
 def _bridged(plan: Mapping[str, Any]) -> str:
     """For how many workloads the lightest strategy would do, "" where there are none."""
     from migrate.emit import report
@@ -107,9 +110,12 @@ def _bridged(plan: Mapping[str, Any]) -> str:
     counts = plan["counts"]
     if not counts["pods"]:
         return ""
+    # What only a newer Kubernetes has, this one cannot be asked for.
+    is_later = any(_BRIDGE in each for each in plan["newer"])
+    how = "which a newer Kubernetes has" if is_later else "('--strategy least')"
     return (
         f"{counts['bridge_would_do']} of {report.plural(counts['pods'], 'workload')} would run "
-        "unchanged behind the bridge alone ('--strategy least')."
+        f"unchanged behind the bridge alone{',' * is_later} {how}."
     )
 
 
