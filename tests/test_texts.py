@@ -91,7 +91,8 @@ def test_every_key_is_where_it_is_said_to_be(
     tree: dict[str, Any], style: str, newline: str, is_flow: bool
 ) -> None:
     """However a text is quoted, escaped, folded and ended, its keys are found at their places."""
-    inner = yaml.dump(tree, default_flow_style=is_flow, allow_unicode=True)
+    # One line each: PyYAML does not fold lines that begin with blanks so that they unfold again.
+    inner = yaml.dump(tree, default_flow_style=is_flow, allow_unicode=True, width=10_000)
     inner += "" if is_flow else "last: 1\n"
     source = held(inner, style).replace("\n", newline)
     document = yamltext.parse(source.encode()).documents[0]

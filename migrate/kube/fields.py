@@ -35,6 +35,8 @@ _TEMPLATE: Final = ("{{", "{%", "${", "$(", "<<")
 _LISTED: Final = 10
 _LONGEST: Final = 40
 """Characters of a key that may be a field misspelled."""
+_APART: Final = 5
+"""Characters that it may have more or fewer, and one."""
 _SCALARS: Final = {
     "string": "a string",
     "int": "a whole number",
@@ -264,6 +266,7 @@ def _unknown(key: str, type_name: str, known: Mapping[str, Any], at: Field) -> W
 
 def _near(key: str, known: Mapping[str, Any]) -> str:
     """The field that a key is likely to be meant for, "" where none is near."""
-    if len(key) > _LONGEST:
+    likely = [name for name in known if name[0] == key[:1] and abs(len(name) - len(key)) < _APART]
+    if not likely or len(key) > _LONGEST:
         return ""
-    return next(iter(get_close_matches(key, known, n=1, cutoff=0.8)), "")
+    return next(iter(get_close_matches(key, likely, n=1, cutoff=0.8)), "")

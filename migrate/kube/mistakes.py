@@ -211,7 +211,7 @@ def _of_fields(body: Mapping[str, Any], at: Field, told: tuple[Mistake, ...]) ->
         own = upgrade.before(body, found.field)
         said = fields.path((*own, found.key) if found.key else own)
         field = (*at, *(own or ("kind",)))
-        if not any(field[: len(place)] == place for place in places):
+        if not any(field[:length] in places for length in range(len(field) + 1)):
             yield Mistake(found.name, field, said, found.why)
 
 
