@@ -13,7 +13,7 @@
 `bounds`    where quotas, queues, pools and schedulers name an extended resource
 `topology`  what pods do that keep together or apart by a label that no node has
 `charts`    what objects install by Helm, and which charts take claims in their values
-`plugins`   the kubelet's folder for plugins, and the kinds that install charts
+`plugins`   the kubelet's folder for plugins
 `paths`     how tables write the path of a field
 `tables`    the facts that are kept as data, with their sources
 """
@@ -34,7 +34,9 @@ from migrate.kube.bounds import (
     spot,
 )
 from migrate.kube.charts import (
+    Chart,
     Release,
+    chart,
     chart_names,
     claims_elsewhere,
     is_chart_source,
@@ -75,7 +77,7 @@ from migrate.kube.names import (
     whole,
 )
 from migrate.kube.places import Place, Support, place, readers, restart
-from migrate.kube.plugins import Chart, chart, is_plugin_folder
+from migrate.kube.plugins import is_plugin_folder
 from migrate.kube.podspecs import Container, PodSpec, Role, Values, podspecs
 from migrate.kube.shorthands import Shorthand, has_shorthands, shorthand
 from migrate.kube.topology import Topology, topology

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from migrate.kube.paths import Path, steps
+from migrate.kube.paths import Path, is_at, steps
 from migrate.kube.places import Place
 from migrate.kube.podspecs import PodSpec
 from migrate.kube.tables import table
@@ -17,6 +17,22 @@ from migrate.model import ABSENT, Field, Manifest, at
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:[-+@].*)?")
 _METADATA: Final = "Chart.yaml"
 _FILES: Final = (_METADATA, "Chart.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A place that names a chart; `values` is where its values stand, None where nowhere here."""
+
+    values: Field | None
+
+
+def chart(group: str, kind: str, field: Field) -> Chart | None:
+    """What stands at `field` if it names the chart that an object installs."""
+    for entry in table("charts")["kinds"].get(f"{group}/{kind}", ()):
+        if is_at(steps(entry["chart"]), field):
+            numbers = tuple(step for step in field if isinstance(step, int))
+            return Chart(_filled(steps(entry["values"]), numbers) if entry["values"] else None)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
