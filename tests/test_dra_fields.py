@@ -140,7 +140,21 @@ OBJECTS = {
         },
     },
 }
-VALUES: tuple[Any, ...] = (None, "", "a", 7, 7.5, True, [], ["a"], {}, {"a": "b"}, "x" * 300, "Not_A-Name", "A.B")
+VALUES: tuple[Any, ...] = (
+    None,
+    "",
+    "a",
+    7,
+    7.5,
+    True,
+    [],
+    ["a"],
+    {},
+    {"a": "b"},
+    "x" * 300,
+    "Not_A-Name",
+    "A.B",
+)
 MAPS = {"attributes", "capacity", "requests", "parameters"}
 """Mappings in which a new key is a new entry."""
 LEFT = {

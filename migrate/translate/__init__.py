@@ -77,7 +77,7 @@ def changes(
     if lost:
         where = f"{lost[0].manifest.origin.path}:{lost[0].line}"
         raise PlanError(f"{len(lost)} findings are in no change, the first at {where}")
-    moving = [pod for pod in found if pod.counted and not pod.asked.refused]
+    moving = [pod for pod in found if pod.counted and not pod.refused]
     return Translation(
         changes=tuple(sorted(made, key=_order)),
         pods=len(moving),

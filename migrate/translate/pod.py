@@ -51,6 +51,12 @@ class Pod:
         )
 
     @property
+    def refused(self) -> tuple[str, ...]:
+        """Why what it asks for cannot become claims, a sentence each."""
+        parts = dict.fromkeys(self.placed.parts)
+        return (*self.asked.refused, *parts, *self.shares.refused)
+
+    @property
     def counted(self) -> tuple[container.Ask, ...]:
         return tuple(ask for ask in self.asked.asks if ask.count)
 

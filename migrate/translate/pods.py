@@ -27,8 +27,7 @@ def changes(pod: Pod, context: Context) -> tuple[Change, ...]:
 
 
 def _change(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
-    refused = (*pod.asked.refused, *dict.fromkeys(pod.placed.parts), *pod.shares.refused)
-    why = joined(refused) or cannot(pod)
+    why = joined(pod.refused) or cannot(pod)
     if why:
         return _manual(pod, findings, why)
     if not pod.counted:

@@ -17,7 +17,7 @@ def with_flavours(found: list[Pod], context: Context) -> Context:
     """The context with a DeviceClass for every flavour that should have one of its own."""
     if context.options.classes == "vendor" or context.options.strategy != "claim":
         return context
-    users = Counter(f for pod in found if not pod.asked.refused for f in pod.flavours)
+    users = Counter(f for pod in found if not pod.refused for f in pod.flavours)
     least = 1 if context.options.classes == "flavour" else 2
     names: dict[Flavour, str] = {}
     creations: dict[str, Creation] = {}
