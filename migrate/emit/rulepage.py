@@ -28,8 +28,9 @@ LEGEND: Final = (
     "placement: labels that become selectors of a claim, or stay.",
     "runtime: variables, runtime classes, paths, annotations, schedulers: told of, or warned of.",
     "quota: follows from the resource names.",
-    "plugin: sharing that is found; exclusive, where plugin and driver must be kept apart.",
-    "telemetry: metrics that are told of.",
+    "plugin: parts and sharing that are found; exclusive, where plugin and driver must be kept "
+    "apart.",
+    "telemetry: found by the resource names; told, metrics of exporters.",
     "dra: claims of an older form are brought up to date whatever their driver is.",
 )
 
@@ -94,7 +95,8 @@ def _cell(rule: Rule, usage: Usage) -> str:
         case "plugin":
             return ", ".join(_plugin(rule.plugin)) if rule.plugin else ""
         case "telemetry":
-            return "told" if rule.telemetry else ""
+            there = (("found", resources), ("told", rule.telemetry))
+            return ", ".join(word for word, is_there in there if is_there)
         case "dra":
             return "any" if rule.driver else ""
 

@@ -13,8 +13,8 @@ _POLICY: Final = "policy"
 _POD: Final = (
     "a pod with a claim has no {name} in its requests and drops out of this query, which looks as "
     "if nothing used the devices: beside it, count ResourceClaims by their "
-    "status.allocation.devices.results, or in all by resourceclaim_controller_resource_claims of "
-    "kube-controller-manager"
+    "status.allocation.devices.results, in all by resourceclaim_controller_resource_claims of "
+    "kube-controller-manager, or by pod with kube_pod_resourceclaim_info (kube-state-metrics 2.20)"
 )
 _BRIDGED: Final = "; pods behind the bridge stay in it, whether plugin or driver serves them"
 _NODE: Final = (
@@ -40,7 +40,11 @@ _WHYS: Final = (
     (("kube_node_status_",), _NODE),
     (("kube_resourcequota",), _QUOTA),
 )
-"""Metrics by their beginning. Source: kube-state-metrics; kube-scheduler /metrics/resources."""
+"""Metrics by their beginning.
+
+Source: kube-state-metrics; kubernetes/kube-state-metrics#3005, in its release v2.20.0;
+kube-scheduler /metrics/resources.
+"""
 
 
 def changes(findings: Iterable[Finding], context: Context) -> tuple[Change, ...]:
