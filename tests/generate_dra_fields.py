@@ -188,6 +188,8 @@ class Types:
         is_said = union is not None and union[1] in UNIONS
         if is_said or name in UNIONS or f"{name}.{key}" in UNIONS:
             entry["one"] = True
+        if gates := re.search(r"\+featureGate=([\w,]+)", text):
+            entry["gates"] = gates[1].split(",")
         return entry
 
 

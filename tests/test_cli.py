@@ -177,6 +177,22 @@ def test_nothing_found_says_nothing(dra: Dra, estate: Path) -> None:
     assert dra("scan", "k8s") == Said(0, "", "")
 
 
+@pytest.mark.parametrize("verb", ["scan", "plan"])
+def test_a_check_does_not_pass_over_a_file_that_could_not_be_read(
+    dra: Dra, estate: Path, verb: str
+) -> None:
+    (estate / "k8s/train.yaml").write_text("<<<<<<< HEAD\na: 1\n nvidia.com/gpu: 1\n")
+    assert dra(verb, "k8s").code == 0
+    said = dra(verb, "k8s", "--check")
+    assert said.code == 1
+    assert "not read: k8s/train.yaml:" in said.err
+
+
+def test_what_was_passed_over_is_counted_when_asked_for(dra: Dra, estate: Path) -> None:
+    (estate / ".gitignore").write_text("k8s/\n")
+    assert "passed over: 1 × ignored by .gitignore" in dra("scan", ".", "-v").err
+
+
 def test_check_is_1_when_something_is_left(dra: Dra, estate: Path) -> None:
     """`scan` is checked for findings, `plan` for what a person has to do."""
     assert dra("scan", "--check", "k8s").code == 1

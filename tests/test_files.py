@@ -291,13 +291,19 @@ def test_a_directory_that_cannot_be_listed_is_reported(monkeypatch: pytest.Monke
     assert [(u.path, u.reason) for u in found.unreadable] == [("k8s/locked", "permission denied")]
 
 
-def test_binary_and_large_files_are_counted() -> None:
+def test_binary_and_large_files_are_told() -> None:
+    """Of manifests it is said aloud; data in JSON is often large, and nobody misses it."""
     write("k8s/image.yaml", b"nvidia.com/gpu\0\x01\x02\x03")
     write("k8s/large.yaml", POD + "#" * 2000)
+    write("k8s/large.json", "{}" + " " * 2000)
     write("k8s/pod.yaml")
     found = read("k8s", limit=2000)
     assert paths(found) == ["k8s/pod.yaml"]
-    assert found.skipped == {"binary": 1, "larger than 0.002 MB": 1}
+    assert [(broken.path, broken.reason, broken.quiet) for broken in found.unreadable] == [
+        ("k8s/image.yaml", "binary", False),
+        ("k8s/large.json", "larger than 0.002 MB", True),
+        ("k8s/large.yaml", "larger than 0.002 MB", False),
+    ]
     named = read("k8s/large.yaml", "k8s/image.yaml", limit=2000)
     assert [(u.path, u.reason) for u in named.unreadable] == [
         ("k8s/image.yaml", "binary"),

@@ -148,7 +148,7 @@ def test_a_line_of_a_hundred_megabytes(tmp_path: Path) -> None:
         file.write(b"nvidia.com/gpu: '")
         for _ in range(100):
             file.write(b"x" * 1_000_000)
-    assert read(tmp_path)["skipped"] == {"larger than 20 MB": 1}
+    assert [reason for _, _, reason in read(tmp_path)["unreadable"]] == ["larger than 20 MB"]
     [[path, _, reason]] = read(tmp_path, "large.yaml")["unreadable"]
     assert (path, reason) == ("large.yaml", "larger than 20 MB")
     assert read(tmp_path, "-", stdin=large) == {"error": "larger than 20 MB"}

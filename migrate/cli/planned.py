@@ -101,8 +101,9 @@ def plan(asked: Asked) -> None:
         _refuse_foreign(output)
     read = reading.reading(asked.paths, known, no_ignore=asked.no_ignore, quiet=asked.quiet)
     usages = asked.usages or USAGES
-    findings = tuple(f for f in detect.findings(read.files, known) if f.usage in usages)
-    objects = (manifest for file in read.files for manifest in file.manifests)
+    objects = tuple(manifest for file in read.files for manifest in file.manifests)
+    found = (*detect.findings(read.files, known), *detect.unserved(objects, target))
+    findings = tuple(f for f in found if f.usage in usages)
     translated = translate.changes(findings, known, target, asked.options, objects)
     made = planning.plan(translated.changes, target, known, findings)
     files = tree.tree(read.files, read.kustomizations)
@@ -128,9 +129,10 @@ def plan(asked: Asked) -> None:
         _write(output, folder.files(made, rewrites, facts, known))
     _show(body, asked.format_, verbose=asked.verbose)
     if not asked.quiet:
-        reading.told(read.unreadable, verbose=asked.verbose)
+        reading.told(read, verbose=asked.verbose)
         _next(body, output)
-    if asked.check and any(c["safety"] == "manual" for c in report.changes(body)):
+    is_left = any(c["safety"] == "manual" for c in report.changes(body))
+    if asked.check and (is_left or not read.is_whole):
         raise typer.Exit(1)
 
 

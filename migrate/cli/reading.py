@@ -36,7 +36,10 @@ NoIgnore = Annotated[bool, typer.Option("--no-ignore", help="Read what .gitignor
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No summary and no progress.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: texts, skipped files.")]
 Check = Annotated[
-    bool, typer.Option("--check", help="Leave with 1 when something is found or left to a person.")
+    bool,
+    typer.Option(
+        "--check", help="Leave with 1 when something is found, left to a person, or not read."
+    ),
 ]
 
 _FROM_FILES = 300
@@ -101,11 +104,11 @@ class _Bar:
             self._progress.stop()  # type: ignore[attr-defined]
 
 
-def told(unreadable: tuple[files.Unreadable, ...], *, verbose: bool) -> None:
+def told(read: files.Reading, *, verbose: bool) -> None:
     """Say on stderr which files could not be read, and why."""
     from migrate.emit.listing import printable
 
-    loud = unreadable if verbose else tuple(u for u in unreadable if not u.quiet)
+    loud = read.unreadable if verbose else tuple(u for u in read.unreadable if not u.quiet)
     shown = loud if verbose else loud[:_MOST]
     for broken in shown:
         numbers = "".join(f":{n}" for n in (broken.line, broken.column) if n)
@@ -114,3 +117,5 @@ def told(unreadable: tuple[files.Unreadable, ...], *, verbose: bool) -> None:
         typer.echo(
             f"not read: {len(loud) - len(shown)} more files ('--verbose' names them)", err=True
         )
+    for reason, count in read.skipped.items() if verbose else ():
+        typer.echo(f"passed over: {count} × {reason}", err=True)

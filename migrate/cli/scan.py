@@ -47,9 +47,9 @@ def scan(
         for line in listing.lines([*findings, *asides] if verbose else findings):
             typer.echo(line)
     if not quiet:
-        reading.told(read.unreadable, verbose=verbose)
+        reading.told(read, verbose=verbose)
         _summary(findings, asides)
-    if check and findings:
+    if check and (findings or not read.is_whole):
         raise typer.Exit(1)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from migrate import kube
 from migrate.detect import (
+    beyond,
     container,
     dra,
     mentions,
@@ -17,7 +18,7 @@ from migrate.detect import (
     runtime,
     telemetry,
 )
-from migrate.model import Entries, Finding, Manifest, Origin, Rule, fields
+from migrate.model import Entries, Finding, Manifest, Origin, Rule, Target, fields
 from migrate.read import texts
 from migrate.read.files import File, Unreadable
 
@@ -94,6 +95,11 @@ def _without_own_pods(manifest: Manifest, found: list[Finding]) -> list[Finding]
         if finding.usage not in {"placement", "runtime"}
         or not any(finding.field[: len(pod)] == pod for pod in own)
     ]
+
+
+def unserved(manifests: Iterable[Manifest], target: Target) -> tuple[Finding, ...]:
+    """What this version of Kubernetes would refuse or not keep, however right it is elsewhere."""
+    return tuple(beyond.findings(manifests, target))
 
 
 def asides(

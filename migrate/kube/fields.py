@@ -109,6 +109,33 @@ def of_type(body: Any, type_name: str, at: Field) -> Iterator[Wrong]:
     yield from _value(body, type_name, at)
 
 
+def gated(body: Mapping[str, Any], kind: str) -> Iterator[tuple[Field, tuple[str, ...]]]:
+    """The fields of an object that need feature gates, each with all that it needs.
+
+    Shape: the object is written as its newest version is.
+    """
+    type_name = table("fields")["kinds"].get(kind)
+    if type_name:
+        yield from _gated(body, type_name, ())
+
+
+def _gated(value: Any, type_name: str, at: Field) -> Iterator[tuple[Field, tuple[str, ...]]]:
+    if type_name.startswith("[]") and isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _gated(item, type_name[2:], (*at, number))
+    elif type_name.startswith("{}") and isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _gated(item, type_name[2:], (*at, key))
+    elif isinstance(value, Mapping):
+        known = table("fields")["types"].get(type_name, {})
+        for key, item in value.items():
+            gates = tuple(known[key].get("gates", ())) if key in known and item else ()
+            if gates:
+                yield (*at, key), gates
+            elif key in known:
+                yield from _gated(item, known[key]["type"], (*at, key))
+
+
 def is_template(text: Any) -> bool:
     """Whether a text is filled in later, so that nothing can be said of it."""
     return isinstance(text, str) and (

@@ -62,6 +62,7 @@ BLOCKING: Final = fields.NAMES | {
     COUNTERS,
     selectors.DASH,
     selectors.LONG,
+    selectors.UNBOUND,
     selectors.NO_DOMAIN,
     selectors.NUMBER,
     selectors.SYNTAX,

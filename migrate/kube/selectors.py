@@ -24,6 +24,7 @@ COMPARED: Final = "capacity compared by an operator"
 NUMBER: Final = "capacity compared to a number"
 VERSION: Final = "version compared to a string"
 LONG: Final = "expression too long"
+UNBOUND: Final = "cost of an optional string"
 SYNTAX: Final = "not CEL"
 STRANGER: Final = "unknown name in CEL"
 
@@ -59,6 +60,11 @@ _WHY: Final = {
         'semver("…") with three numbers)'
     ),
     LONG: "an expression has at most 10 KiB",
+    UNBOUND: (
+        "the API server knows no longest string for what an optional gives, takes {call}() on it "
+        "for too expensive and refuses the selector (exceeds cost limit): write "
+        "has({asked}) && {asked}.{call}(…)"
+    ),
 }
 
 _PART: Final = r"device\.(?P<part>attributes|capacity)"
@@ -78,6 +84,15 @@ _RIGHT: Final = re.compile(
     r"|(?P<string>\"[0-9][\w.+-]*\"|'[0-9][\w.+-]*')|(?P<number>[0-9][0-9.]*))"
 )
 _VERSION: Final = re.compile(rf"(?P<asked>device\.attributes{_DOMAIN}{_ID})\s*{_OPERATOR}\s*[\"']")
+_UNBOUND: Final = re.compile(
+    rf"(?P<of>device\.attributes{_DOMAIN})(?:\.\?(?P<id>[A-Za-z_]\w*)"
+    r"|\[\?\s*[\"'](?P<key>[A-Za-z_]\w*)[\"']\s*\])"
+    r"\.(?:value\(\)|orValue\(\s*(?:\"[^\"\\\n]*\"|'[^'\\\n]*')\s*\))\)*\s*"
+    r"\.(?P<call>matches|contains|find|findAll|indexOf|lastIndexOf|lowerAscii|upperAscii|replace|split"
+    r"|substring|trim)\("
+)
+"""Calls whose cost grows with a string. Source: kubernetes/dynamic-resource-allocation
+cel/compile.go (sizeEstimator: only a plain path to an attribute has a size)."""
 _TYPES: Final = frozenset({"string", "int", "bool", "version", "value"})
 _NAME: Final = re.compile(r"[A-Za-z_]\w{0,31}", re.ASCII)
 
@@ -110,6 +125,9 @@ def _mistakes(text: str, versions: Known) -> Iterator[tuple[str, str, str]]:
         yield VALUE, found[0], _WHY[VALUE]
     for found in _RIGHT.finditer(text):
         yield from _compared(found)
+    for found in _UNBOUND.finditer(text):
+        asked = f"{found['of']}.{found['id'] or found['key']}"
+        yield UNBOUND, found[0][:-1], _WHY[UNBOUND].format(asked=asked, call=found["call"])
     for found in _VERSION.finditer(text):
         if (found["domain"], found["id"]) in versions:
             why = _WHY[VERSION].format(asked=found["asked"], op=found["op"])

@@ -7,18 +7,25 @@ import os
 import stat
 import sys
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from migrate.errors import InputError
 from migrate.read import walk
 
+_MANIFESTS: Final = (".yaml", ".yml")
+"""What is a manifest more often than anything else; JSON is not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """Why a file was not read; to be counted, or to be reported with its path."""
+    """Why a file was not read; to be counted, or to be reported with its path.
+
+    Shape: `is_quiet` where most such files are data that nobody meant to be read.
+    """
 
     reason: str
     is_counted: bool
+    is_quiet: bool = False
 
 
 def content(candidate: walk.Candidate, stdin: BinaryIO | None, limit: int) -> bytes | Passed:
@@ -37,7 +44,10 @@ def content(candidate: walk.Candidate, stdin: BinaryIO | None, limit: int) -> by
         data, reason = _opened(candidate, limit)
     except OSError as error:
         return Passed((error.strerror or str(error)).lower(), is_counted=False)
-    return Passed(reason, is_counted=not candidate.is_named) if reason else data
+    if not reason:
+        return data
+    is_data = not candidate.is_named and not candidate.place.lower().endswith(_MANIFESTS)
+    return Passed(reason, is_counted=False, is_quiet=is_data)
 
 
 def decoded(data: bytes) -> str:

@@ -67,6 +67,11 @@ class Reading:
     kustomizations: tuple[File, ...]
 
     @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left unread that was meant to be read."""
+        return all(broken.quiet for broken in self.unreadable)
+
+    @property
     def manifests(self) -> tuple[Manifest, ...]:
         """The objects of all files."""
         return tuple(manifest for file in self.files for manifest in file.manifests)
@@ -139,7 +144,9 @@ def _read(
                 found.skipped[data.reason] += 1
             else:
                 path = walk.spoken(walk.shown(candidate.place))
-                found.unreadable.append(Unreadable(path, 0, 0, data.reason))
+                found.unreadable.append(
+                    Unreadable(path, 0, 0, data.reason, quiet=data.is_quiet)
+                )
         else:
             found.read += 1
             _take(found, candidate, data, words)
