@@ -49,13 +49,17 @@ def migrated(
 ) -> tuple[str, Path, list[Json]]:
     """The minor version, the corpus after all phases, and the objects that are new."""
     place = tmp_path_factory.mktemp("corpus")
-    tree, plan = place / "tree", place / "plan"
+    tree = place / "tree"
     shutil.copytree(CORPUS, tree, symlinks=True)
-    with contextlib.chdir(tree):
-        run("plan", ".", "-o", str(plan), "-q", "--kubernetes", request.param)
-        for phase in PHASES:
-            apply.phase(plan, phase)
-    new = [yaml.safe_load(path.read_bytes()) for path in sorted(plan.glob("*/new/*.yaml"))]
+    new: list[Json] = []
+    for estate in sorted(path for path in tree.iterdir() if path.is_dir()):
+        # Each repository is an estate of its own: what one says of sharing is not said of others.
+        plan = place / "plans" / estate.name
+        with contextlib.chdir(estate):
+            run("plan", ".", "-o", str(plan), "-q", "--kubernetes", request.param)
+            for phase in PHASES:
+                apply.phase(plan, phase)
+        new += [yaml.safe_load(path.read_bytes()) for path in sorted(plan.glob("*/new/*.yaml"))]
     return request.param, tree, new
 
 

@@ -70,13 +70,7 @@ def _nothing_asked(pod: Pod, findings: tuple[Finding, ...], context: Context) ->
         names = ", ".join(name for name, _ in pod.asked.other)
         return _manual(pod, findings, f"it belongs to {names}, which stays with its plugin")
     if not edits:
-        marks = (
-            *(reasons.dangers(pod, context) or reasons.notes(pod, context)),
-            *placement.topologies(pod.spec, context.rules),
-        )
-        why = "the pod asks for no device"
-        reaches = joined(marks) or "nothing takes its place"
-        return _manual(pod, findings, f"{why}, so {reaches}" if not marks else f"{why}; {reaches}")
+        return _without_devices(pod, findings, context)
     return Change(
         phase="claim",
         manifest=pod.manifest,
@@ -87,6 +81,32 @@ def _nothing_asked(pod: Pod, findings: tuple[Finding, ...], context: Context) ->
         why="a count of 0 asks for nothing",
         before=reasons.before(findings),
         after=("nothing",),
+    )
+
+
+def _without_devices(pod: Pod, findings: tuple[Finding, ...], context: Context) -> Change:
+    """A pod that asks for no device by name, and may have some by claims."""
+    marks = (
+        *(reasons.dangers(pod, context) or reasons.notes(pod, context)),
+        *reasons.labels_beside_claims(pod, context),
+        *placement.topologies(pod.spec, context.rules),
+    )
+    if not pod.has_claims:
+        said = joined(marks)
+        why = "the pod asks for no device"
+        return _manual(
+            pod, findings, f"{why}; {said}" if said else f"{why}, so nothing takes its place"
+        )
+    is_harmless = not reasons.dangers(pod, context) and all(f.usage == "runtime" for f in findings)
+    return Change(
+        phase="claim",
+        manifest=pod.manifest,
+        findings=findings,
+        safety="safe" if is_harmless else "manual",
+        why="the pod has its devices by claims already",
+        before=reasons.before(findings),
+        after=("stays as it is",) if is_harmless else (),
+        notes=marks,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from migrate import kube
 from migrate.model import Finding
-from migrate.translate import container, runtime
+from migrate.translate import container, placement, runtime
 from migrate.translate.context import Context
 from migrate.translate.pod import Pod, is_one_class_twice, scheduler
 
@@ -83,6 +83,18 @@ def notes(pod: Pod, context: Context) -> tuple[str, ...]:
     marks = [f for f in pod.findings if f.usage == "runtime"]
     kept = [said for said, warns in runtime.said(marks, context.rules) if not warns]
     return (*dict.fromkeys(pod.placed.warnings), *kept)
+
+
+def labels_beside_claims(pod: Pod, context: Context) -> tuple[str, ...]:
+    """What becomes of the labels of a pod whose claims were written before."""
+    if not pod.has_claims:
+        return ()
+    drivers = {rule.driver: frozenset[str]() for rule in context.rules if rule.driver}
+    found = placement.placed(pod.spec, context.rules, drivers, prioritized=False)
+    kept = [said for said in found.stays if said not in pod.placed.stays]
+    said = ", ".join(found.said)
+    moved = f"what labels of the plugin say belongs in the selectors of its claims: {said}"
+    return (*([moved] if said else ()), *kept)
 
 
 def before(findings: tuple[Finding, ...]) -> tuple[str, ...]:
