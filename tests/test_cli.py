@@ -312,6 +312,21 @@ def test_quiet_has_results_and_nothing_else(dra: Dra, estate: Path, verb: str) -
     assert quiet == Said(0, loud.out, "")
 
 
+@pytest.mark.parametrize("verb", ["scan", "plan"])
+def test_a_request_in_a_file_that_cannot_be_read_is_told_as_such(
+    dra: Dra, estate: Path, verb: str
+) -> None:
+    """It is not left as it is by choice, but missed."""
+    broken = "resources:\n<<<<<<< HEAD\n  limits:\n    nvidia.com/gpu: 8\n"
+    (estate / "k8s/broken.yaml").write_text(broken)
+    said = dra(verb, "k8s", "--verbose")
+    assert "1 request in files that could not be read" in said.out + said.err
+    assert "comments and texts" not in said.out + said.err
+    place = "broken.yaml:4"
+    (line,) = [line for line in said.out.splitlines() if place in line]
+    assert "(unread)" in line
+
+
 def test_verbose_scan_lists_requests_in_comments(dra: Dra, estate: Path) -> None:
     with (estate / "k8s/train.yaml").open("a") as file:
         file.write("#           limits:\n#             nvidia.com/gpu: 4\n")

@@ -129,8 +129,8 @@ def what_is_left_says_why(plan: Planned) -> None:
         assert change.why
         if change.edits or change.creates or change.strategy == "bridge":
             assert change.safety != "manual"
-        else:
-            assert change.safety == "manual"
+        elif change.safety != "manual":
+            assert change.after == ("stays as it is",)
             assert change.disruption == "none"
 
 
@@ -206,7 +206,8 @@ def accounted(before: kube.PodSpec, after: kube.PodSpec, templates: dict[str, An
             continue
         for key, value in limits.items():
             is_share = key == SHARE or "-SHARED" in str(before.body)
-            if is_share and key not in left and gone.get(key) and is_together(after, templates):
+            is_held = any(count for _, count in gone.get(key, ()))
+            if is_share and key not in left and is_held and is_together(after, templates):
                 continue
             if key not in left:
                 gone.setdefault(key, []).append((old.role, kube.whole(value) or 0))

@@ -519,13 +519,25 @@ def test_every_shorthand_says_what_is_made_of_it_and_where_that_was_read() -> No
     text = (resources.files("migrate") / "data" / "shorthands.json").read_text(encoding="utf-8")
     known = json.loads(text)
     for entry in known["forms"].values():
-        assert entry.keys() <= {"at", "resource", "named", "why", "source"}
+        assert entry.keys() <= {"at", "key", "resource", "named", "why", "source"}
         assert entry["at"]
         assert entry["why"]
         assert entry["source"]
         assert ("named" in entry) is ("resource" in entry)
+        re.compile(entry.get("key", ""))
     named = {form for forms in known["kinds"].values() for form in forms}
-    assert named == set(known["forms"])
+    labels = {form for forms in known["selectors"].values() for form in forms}
+    assert named | labels == set(known["forms"])
+    assert all("(?P<label>" in known["forms"][form]["key"] for form in labels)
+
+
+def test_every_script_says_where_claims_go_and_where_that_was_read() -> None:
+    text = (resources.files("migrate") / "data" / "scripts.json").read_text(encoding="utf-8")
+    for entry in json.loads(text)["scripts"]:
+        assert entry.keys() == {"marks", "asks", "places", "why", "source"}
+        assert all(entry.values())
+        assert kube.script(" ".join(entry["marks"][0])) is not None
+    assert kube.script("resources:\n  limits: {nvidia.com/gpu: 1}\n") is None
 
 
 @pytest.mark.parametrize(

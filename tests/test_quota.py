@@ -173,6 +173,131 @@ def test_what_has_no_counterpart_is_explained(line: str, why: str) -> None:
     assert why in quotas(changes)[0].why
 
 
+@pytest.mark.parametrize(
+    ("quota", "pod", "safety"),
+    [
+        ("namespace: ml", "namespace: ml", "safe"),
+        ("namespace: ml", "namespace: web", "review"),
+        ("namespace: ml", "labels: {}", "review"),
+        ("labels: {}", "labels: {}", "safe"),
+        ("labels: {}", "namespace: ml", "review"),
+    ],
+)
+def test_an_old_bound_goes_unlooked_at_only_with_what_it_bounds(
+    quota: str, pod: str, safety: str
+) -> None:
+    """Only where workloads of the namespace were read, and all of them move, is it safe."""
+    old = QUOTA.replace("namespace: ml", quota)
+    _, changes = planned(f"{old}---\n{POD.replace('namespace: ml', pod)}")
+    (retire,) = [c for c in quotas(changes) if c.phase == "retire"]
+    assert retire.safety == safety
+    assert any("still ask by name" in note for note in retire.notes) is (safety == "review")
+
+
+def test_a_bound_without_workloads_is_asked_about_before_it_goes() -> None:
+    """The bound on claims alone says nothing of pods that were not read."""
+    plan, changes = planned(f'{QUOTA}    {NEW}: "8"\n')
+    assert [(c.phase, c.safety) for c in quotas(changes)] == [("retire", "review")]
+    asked = [check.ask for check in plan.phases[-1].before]
+    assert any("get pods -n ml" in ask and r".requests.nvidia\.com/gpu" in ask for ask in asked)
+
+
+def test_each_bounded_name_has_to_be_asked_for() -> None:
+    """A workload that moves vouches for its own resource, and for no other of the quota."""
+    both = f'{QUOTA}    requests.nvidia.com/mig-1g.5gb: "7"\n'
+    _, changes = planned(f"{both}---\n{POD}")
+    (retire,) = [c for c in quotas(changes) if c.phase == "retire"]
+    assert "asks for nvidia.com/mig-1g.5gb is" in retire.notes[0]
+
+
+def test_a_profile_bounds_the_namespace_of_its_name() -> None:
+    """It has no namespace itself, and is not taken to bound any."""
+    profile = QUOTA.replace("v1", "kubeflow.org/v1", 1).replace("ResourceQuota", "Profile")
+    profile = profile.replace("name: cards, namespace: ml", "name: ml")
+    profile = profile.replace("  hard:", "  resourceQuotaSpec:\n   hard:")
+    for space, safety in (("ml", "safe"), ("web", "review")):
+        _, changes = planned(f"{profile}---\n{POD.replace('namespace: ml', f'namespace: {space}')}")
+        assert [c.safety for c in quotas(changes) if c.phase == "retire"] == [safety]
+
+
+def test_a_request_that_cannot_be_edited_keeps_a_bound_that_names_no_namespace() -> None:
+    """Wherever the quota is applied, the pod may be of its namespace."""
+    anywhere = QUOTA.replace(", namespace: ml", "")
+    refused = POD.replace("resources:", "resources: &all")
+    refused += "    - {name: other, image: registry.example.com/other:1, resources: *all}\n"
+    _, changes = planned(f"{anywhere}---\n{refused}")
+    (retire,) = [c for c in quotas(changes) if c.phase == "retire"]
+    assert retire.safety == "manual"
+    assert not retire.edits
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "count/pods",
+        "count/deployments.apps",
+        "count/widgets.acme.example.com",
+        "gold.storageclass.storage.k8s.io/requests.storage",
+        "gold.storageclass.storage.k8s.io/persistentvolumeclaims",
+        "requests.storage",
+        "requests.ephemeral-storage",
+        "hugepages-2Mi",
+        "requests.hugepages-1Gi",
+        "requests.deviceclass.resource.kubernetes.io/gpu.example.com",
+        "openshift.io/imagestreams",
+        "openshift.io/image-tags",
+        "requests.cpu/vmi",
+    ],
+)
+def test_keys_of_other_things_are_no_dependence(key: str) -> None:
+    """They are enforced, and count no device; in a LimitRange as little."""
+    limits = f"kind: LimitRange\napiVersion: v1\nspec:\n  limits:\n    - max: {{{key}: 8}}\n"
+    Path("team.yaml").write_text(f"{QUOTA.replace('requests.nvidia.com/gpu', key)}---\n{limits}")
+    reading = files.reading(["."], RULES)
+    assert detect.findings(reading.files, RULES) == ()
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "path"),
+    [
+        ("scheduling.volcano.sh/v1beta1", "PodGroup", "minResources"),
+        ("scheduling.x-k8s.io/v1alpha1", "PodGroup", "minResources"),
+        ("kubeflow.org/v1", "PyTorchJob", "runPolicy.schedulingPolicy.minResources"),
+        ("sparkoperator.k8s.io/v1beta2", "SparkApplication", "batchSchedulerOptions.resources"),
+    ],
+)
+def test_what_a_gang_demands_goes_with_its_pods(group: str, kind: str, path: str) -> None:
+    """It would wait for ever for nodes that list the resource; it is told once, in its phase."""
+    body: Any = {"cpu": "4", "nvidia.com/gpu": "2"}
+    for step in reversed(path.split(".")):
+        body = {step: body}
+    _, changes = planned(
+        yaml.safe_dump({"apiVersion": group, "kind": kind, "metadata": {"name": "g"}, "spec": body})
+    )
+    assert [(c.phase, c.safety) for c in changes] == [("claim", "manual")]
+    assert "Take nvidia.com/gpu out" in changes[0].why
+
+
+def test_a_number_that_is_written_onto_nodes_is_no_bound() -> None:
+    """It stays as long as pods ask by it, and its finding says what a unit of it is."""
+    rule = {"name": "parts", "extendedResources": {"gpu.intel.com/tiles": "2", "seats": "4"}}
+    _, (change,) = planned(
+        yaml.safe_dump(
+            {
+                "apiVersion": "nfd.k8s-sigs.io/v1alpha1",
+                "kind": "NodeFeatureRule",
+                "metadata": {"name": "parts"},
+                "spec": {"rules": [rule]},
+            }
+        ),
+        "1.36",
+    )
+    assert (change.phase, change.safety) == ("retire", "manual")
+    assert [f.resource for f in change.findings] == ["gpu.intel.com/tiles"]
+    assert any("gets no device" in note for note in change.notes)
+    assert any(note.startswith("gpu.intel.com/tiles: A part of a GPU") for note in change.notes)
+
+
 def test_a_quota_on_claims_is_no_dependence() -> None:
     """What is migrated is not found again."""
     planned(QUOTA.replace("requests.nvidia.com/gpu", NEW))
@@ -201,6 +326,7 @@ def test_every_kind_that_is_known_has_a_source_and_a_reason() -> None:
         assert entry["source"], name
         assert entry.get("quota") or entry["why"], name
         texts = [entry.get("why", ""), *entry.get("whys", {}).values(), *entry.get("notes", [])]
+        texts += [entry.get("later", ""), entry.get("sooner", "")]
         rest = "".join((*texts, entry.get("settled", "")))
         for hole in ("{names}", "{keys}", "{classes}", "{counts}", "{mapping}", "{places}"):
             rest = rest.replace(hole, "")
@@ -209,3 +335,12 @@ def test_every_kind_that_is_known_has_a_source_and_a_reason() -> None:
         paths = {*entry.get("resources", {}), *entry.get("prefixes", [])}
         assert entry.get("whys", {}).keys() <= paths, name
         assert "settled" not in entry or entry["settled_by"] in table("quota")["kinds"], name
+        assert entry.get("phase", "prepare") in PHASES, name
+        assert entry.get("quota", "name") in {"name", "namespace"}, name
+
+
+def test_every_key_that_bounds_no_device_has_a_source() -> None:
+    for other in table("quota")["other_keys"]:
+        assert other["source"], other
+        assert other["what"], other
+        assert {"begins", "holds", "names"} & other.keys(), other

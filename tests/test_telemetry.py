@@ -106,6 +106,180 @@ def test_what_does_not_hang_on_pods_or_names_is_left_alone(tmp_path: Path, text:
     assert not found(tmp_path / "a.yaml", alert(text + " # nvidia.com"))
 
 
+BUSY = "DCGM_FI_DEV_GPU_UTIL"
+
+
+@pytest.mark.parametrize("operator", ["=", "!=", "=~", "!~"])
+@pytest.mark.parametrize(
+    "label", ["pod", "exported_pod", "pod_name", "namespace", "pod_namespace", "exported_container"]
+)
+def test_a_matcher_by_pod_is_found_whatever_its_operator(
+    tmp_path: Path, label: str, operator: str
+) -> None:
+    findings = found(tmp_path / "a.yaml", alert(f'{BUSY}{{gpu="0", {label}{operator}"a"}} > 90'))
+    assert [f.resource for f in findings] == [BUSY]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"sum by (namespace) ({BUSY})",
+        f"sum({BUSY}) by (gpu, exported_container)",
+        f"{BUSY} * on (pod, namespace) group_left (owner_name) kube_pod_owner",
+        f"power * on (gpu) group_left (exported_pod) {BUSY}",
+        f"max without (pod) ({BUSY})",
+        f'label_replace({BUSY}, "who", "$1", "exported_pod", "(.+)")',
+        f"label_replace({BUSY}, 'who', '$1', 'pod', '(.+)')",
+        f'label_join({BUSY}, "who", "/", "Hostname", "exported_namespace")',
+        f'{{__name__=~"{BUSY}|x", pod!=""}}',
+    ],
+)
+@pytest.mark.parametrize("is_within_json", [False, True])
+def test_a_query_that_reads_what_the_kubelet_tells_is_found(
+    tmp_path: Path, query: str, is_within_json: bool
+) -> None:
+    """Also where it stands in a dashboard that is a string itself, with all that this escapes."""
+    text = json.dumps({"expr": f"\n\t{query}".replace(", ", ",\n\t")}) if is_within_json else query
+    assert BUSY in {f.resource for f in found(tmp_path / "a.yaml", alert(text))}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"max by (Hostname) ({BUSY})",
+        f"max without (pod, exported_namespace, container) ({BUSY})",
+        f"max without (instance) ({BUSY})",
+        f'label_replace({BUSY}, "pod", "$1", "Hostname", "(.+)")',
+        f'{BUSY}{{podium="a", gpu_namespaces="b"}}',
+        f"sum by (pod_ip) ({BUSY})",
+    ],
+)
+def test_a_query_that_reads_nothing_of_the_kubelet_is_left_alone(
+    tmp_path: Path, query: str
+) -> None:
+    assert not found(tmp_path / "a.yaml", alert(query))
+
+
+@pytest.mark.parametrize(
+    ("matcher", "named"),
+    [
+        ('=~"nvidia.*"', [("nvidia.*", "nvidia/gpu")]),
+        ('=~"^nvidia_com_.+$"', [("nvidia_com_.+", "nvidia/gpu")]),
+        ('=~"nvidia_com_mig_.+"', [("nvidia_com_mig_.+", "nvidia/mig")]),
+        ('=~"nvidia_com_mig-[0-9]g.*"', [("nvidia_com_mig-.*", "nvidia/mig")]),
+        ('=~"nvidia_com_gpu.*"', [("nvidia_com_gpu", "nvidia/gpu")]),
+        ('=~"cpu|amd.+"', [("amd.+", "amd/gpu")]),
+        (
+            '=~"(nvidia|amd)_com_gpu"',
+            [("amd_com_gpu", "amd/gpu"), ("nvidia_com_gpu", "nvidia/gpu")],
+        ),
+        ('=~"nvidia_com_(?:mig.*|example)"', [("nvidia_com_mig.*", "nvidia/mig")]),
+        (r'=~"requests\\.nvidia\\.com/.*"', [("requests.nvidia.com/.*", "nvidia/gpu")]),
+        ('!="nvidia_com_gpu"', [("nvidia_com_gpu", "nvidia/gpu")]),
+        ('!~"cpu|nvidia.*"', [("nvidia.*", "nvidia/gpu")]),
+        ('=~"openshift_io_.*"', [("openshift_io_.*", "sriov/network")]),
+        ('=~".*"', []),
+        ('=~".+"', []),
+        ('=~"(.*)"', []),
+        ('!~"cpu|memory"', []),
+        ('=~"cpu|mem.*|ephemeral.+"', []),
+        ('=~"n.*"', []),
+        ('=~"requests.*"', []),
+        ('=~"$resource"', []),
+        ('=~"nvidia_example_.*"', []),
+        ('=~"(((((nvidia"', []),
+        ('=~"[nvidia]+"', []),
+        ('=~"(n|v)+idia.*"', []),
+    ],
+)
+def test_a_pattern_names_the_resources_that_it_matches(
+    tmp_path: Path, matcher: str, named: list[tuple[str, str]]
+) -> None:
+    """One that says nothing of devices names none."""
+    findings = found(tmp_path / "a.yaml", alert(f"sum(kube_resourcequota{{resource{matcher}}})"))
+    assert sorted((f.resource, f.rule) for f in findings) == named
+    assert {f.quantity for f in findings} <= {"kube_resourcequota"}
+
+
+def test_what_is_left_out_is_not_said_to_be_missed(tmp_path: Path) -> None:
+    """A query for all but a device finds no less of anything."""
+    asked = 'sum(kube_node_status_allocatable{resource="nvidia_com_gpu"})'
+    [all_of_it] = told(found(tmp_path / "a.yaml", alert(asked)))
+    [rest] = told(found(tmp_path / "a.yaml", alert(asked.replace('="', '!="'))))
+    [quota] = told(found(tmp_path / "a.yaml", alert('kube_resourcequota{resource!~"nvidia.*"}')))
+    assert "falls to 0" in all_of_it.why
+    assert "falls to 0" not in rest.why
+    assert "leaves nvidia_com_gpu out" in rest.why
+    assert "deviceclass.resource.k8s.io" in quota.why
+
+
+@pytest.mark.parametrize(
+    ("query", "label", "rule"),
+    [
+        (
+            'kube_node_labels{label_nvidia_com_gpu_product=~"H100.*"}',
+            "label_nvidia_com_gpu_product",
+            "nvidia/gpu",
+        ),
+        ("count by (label_amd_com_gpu_vram) (a)", "label_amd_com_gpu_vram", "amd/gpu"),
+        (
+            "a * on (node) group_left (label_intel_feature_node_kubernetes_io_gpu) b",
+            "label_intel_feature_node_kubernetes_io_gpu",
+            "intel/gpu",
+        ),
+        (
+            "__meta_kubernetes_node_label_nvidia_com_gpu_present",
+            "__meta_kubernetes_node_label_nvidia_com_gpu_present",
+            "nvidia/gpu",
+        ),
+        ("label_nvidia_com_mig_1g_5gb_count", "label_nvidia_com_mig_1g_5gb_count", "nvidia/mig"),
+    ],
+)
+def test_a_node_label_that_goes_with_the_plugin_is_found_in_metrics(
+    tmp_path: Path, query: str, label: str, rule: str
+) -> None:
+    [finding] = found(tmp_path / "a.yaml", alert(query))
+    assert (finding.resource, finding.rule) == (label, rule)
+    [change] = told([finding])
+    assert "goes with the device plugin" in change.why
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "label_cloud_google_com_gke_accelerator",
+        "label_nvidia_com_mig_config",
+        "label_nvidia_com_gpu_deploy_driver",
+        "label_app_nvidia_com_gpu_product",
+        "my_label_nvidia_com_gpu_product",
+        "label_nvidia_com_gpu_made_up",
+    ],
+)
+def test_a_node_label_that_stays_is_left_alone(tmp_path: Path, label: str) -> None:
+    assert not found(tmp_path / "a.yaml", alert(f"count by ({label}) (kube_node_labels)"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'DCGM_FI_A{resource=~"' + "(" * 5000,
+        'DCGM_FI_A{resource=~"' + "(a|b)" * 400 + '"}',
+        'DCGM_FI_A{resource=~"nvidia' + ".*a" * 600 + '"}',
+        'DCGM_FI_A{resource=~"' + "nvidia.*|" * 200 + '"}',
+        "DCGM_FI_A by (" * 20000,
+        "DCGM_FI_A" + ', "a' * 20000,
+        'DCGM_FI_A label_replace(a, "' + "\\" * 40000,
+        'DCGM_FI_A{pod="a"} ' * 20000,
+    ],
+    ids=lambda text: text[:24] + str(len(text)),
+)
+def test_text_that_means_harm_is_read_to_its_end(tmp_path: Path, text: str) -> None:
+    """Neither groups in groups nor hundreds of holes keep a query after them from being found."""
+    first, second = alert(text), alert('kube_node_status_allocatable{resource="nvidia_com_gpu"}')
+    findings = found(tmp_path / "a.yaml", {"apiVersion": "v1", "kind": "L", "a": [first, second]})
+    assert "nvidia_com_gpu" in {f.resource for f in findings}
+
+
 def test_of_a_dashboard_only_queries_by_pod_are_told(tmp_path: Path) -> None:
     """In a ConfigMap a whole dashboard is one string; each query is judged by itself."""
     panels = [

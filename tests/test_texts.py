@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def test_every_key_is_where_it_is_said_to_be(
     assert yamltext.parse(inner.encode()).documents[0].value().keys() >= tree.keys()
     string = document.node(("data", "config"))
     assert string is not None
-    (inside,) = yamltext.inside(source, document, (), ANY)
+    (inside,) = yamltext.inside(source, document, (), ANY.search)
     plain = yamltext.parse(inner.encode()).documents[0]
     for key in plain.value():
         first = pointed(inner, plain.position((key,)))[0]
@@ -310,6 +311,197 @@ spec:
       volumes: [{name: d, hostPath: {path: /var/lib/kubelet/device-plugins}}]
 """
     assert [f for f in found(plugin=held(plugin)) if f.usage == "placement"] == []
+
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: small}
+spec:
+  containers:
+    - name: main
+      image: registry.example.com/small:1
+      resources: {limits: {nvidia.com/gpu: 1}}
+"""
+
+
+def asides() -> tuple[Finding, ...]:
+    """What is only mentioned in the files that are there."""
+    read = files.reading(["."], RULES)
+    return detect.asides(read.files, read.unreadable, RULES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        POD,
+        json.dumps(yaml.safe_load(POD)),
+        json.dumps(yaml.safe_load(POD), indent=2),
+        "limits:\n  nvidia.com/gpu: 1\n",
+        '{"limits": {"nvidia.com/gpu": 1}}',
+        "- {op: add, path: /spec/containers/0/resources/limits, value: {nvidia.com/gpu: 1}}\n",
+        "[{op: add, path: /resources/limits/nvidia.com~1gpu, value: 1}]",
+    ],
+)
+def test_a_request_in_a_string_is_a_place_of_its_own(text: str) -> None:
+    """However it is written, it is found at its place, left to a person, and told once."""
+    source = held(text)
+    (change,) = planned(config=source)
+    (finding,) = change.findings
+    assert (finding.usage, finding.resource, finding.quantity) == (
+        "container",
+        "nvidia.com/gpu",
+        "1",
+    )
+    there = pointed(source, (finding.line, finding.column)).lstrip("\\\"'")
+    assert there.startswith(("nvidia.com/gpu", "path:"))
+    assert (change.safety, change.manifest and change.manifest.kind) == ("manual", "ConfigMap")
+    assert texts.INSIDE in change.why
+    assert asides() == ()
+
+
+def test_a_count_that_is_filled_in_later_is_said_to_be_a_variable() -> None:
+    """The text is found all the same, with what the person has to know."""
+    (change,) = planned(config=held(POD.replace("gpu: 1}", "gpu: $$GPUS}")))
+    assert "the count of nvidia.com/gpu is a variable, $$GPUS" in change.why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write this:\n  limits:\n    nvidia.com/gpu: 1\n",
+        "# limits:\n#   nvidia.com/gpu: 1\ntitle: x\n",
+        "Take `nvidia.com/gpu: 1`,\nor more.\n",
+        '{"limits": {"nvidia.com/gpu": 1}} and no more\n',
+    ],
+)
+def test_prose_is_a_mention_and_no_place(text: str) -> None:
+    """What people read makes no pod."""
+    assert found(config=held(text)) == ()
+    assert [a.resource for a in asides()] == ["nvidia.com/gpu"]
+
+
+@pytest.mark.parametrize("key", ["description", "alm-examples"])
+def test_examples_are_no_places(key: str) -> None:
+    """Neither what a catalog shows nor what describes a field asks for anything."""
+    assert found(config=held(POD, key=key)) == ()
+
+
+def test_a_copy_of_an_object_is_not_even_a_mention() -> None:
+    """The annotation in which kubectl keeps what it applied says nothing new."""
+    body = yaml.safe_load(POD)
+    copy = json.dumps(body) + "\n"
+    body["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": copy}
+    assert len(found(pod=yaml.safe_dump(body))) == 1
+    assert asides() == ()
+
+
+def test_a_string_in_a_pod_is_no_part_of_the_pod() -> None:
+    """What an operator is told to make does not move with the operator, and moves nothing."""
+    body = yaml.safe_load(POD)
+    text = (
+        '{"nodeSelector": {"nvidia.com/gpu.product": "Tesla-T4"}, "limits": {"nvidia.com/gpu": 2}}'
+    )
+    body["spec"]["containers"][0]["env"] = [{"name": "WORKER", "value": text}]
+    changes = planned(pod=yaml.safe_dump(body))
+    moved = [c for c in changes if c.edits]
+    assert [c.before for c in moved] == [("1 × nvidia.com/gpu",)]
+    left = {f.resource for c in changes if not c.edits for f in c.findings}
+    assert left == {"nvidia.com/gpu", "nvidia.com/gpu.product"}
+
+
+@pytest.mark.parametrize(
+    ("does", "said"), [("remove", "removed"), ("test", "tested"), ("replace", "2"), ("add", "2")]
+)
+def test_an_operation_says_what_it_does(does: str, said: str) -> None:
+    """What takes a request away counts nothing, and fails once there is none."""
+    path = "/spec/containers/0/resources/limits/nvidia.com~1gpu"
+    (change,) = planned(patch=json.dumps([{"op": does, "path": path, "value": 2}]))
+    assert [f.quantity for f in change.findings] == [said]
+    assert ("fails once it is gone" in change.why) is (does != "add")
+
+
+def test_a_parameter_of_a_chart_is_a_place() -> None:
+    """Helm writes the dots of a name with a backslash before them."""
+    helm = {
+        "parameters": [
+            {"name": r"resources.limits.nvidia\.com/gpu", "value": "2"},
+            {"name": r"nodeSelector.nvidia\.com/gpu\.product", "value": "Tesla-T4"},
+            {"name": "replicas", "value": "3"},
+        ]
+    }
+    application = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "serve"},
+        "spec": {"source": {"chart": "ollama", "targetRevision": "1.2.0", "helm": helm}},
+    }
+    asked, placed = planned(application=yaml.safe_dump(application))
+    assert asked.before == ("2 × nvidia.com/gpu",)
+    assert "draEnabled" in asked.why
+    assert placed.before == ("nvidia.com/gpu.product=Tesla-T4",)
+
+
+KUBESPAWNER = """\
+# c.KubeSpawner.extra_resource_limits = {"nvidia.com/gpu": "9"}
+c.KubeSpawner.cpu_limit = 2
+c.KubeSpawner.extra_resource_limits = {
+    'nvidia.com/gpu': '1',
+    "memory": "2Gi",
+}
+c.KubeSpawner.node_selector = {"nvidia.com/gpu.product": "Tesla-T4", "zone": "a"}
+"""
+RUNNER = """\
+[[runners]]
+  [runners.kubernetes.node_selector]
+    "nvidia.com/gpu.present" = "true"
+  [[runners.kubernetes.pod_spec]]
+    patch = '''
+      containers: [{name: build, resources: {limits: {"nvidia.com/gpu": "2"}}}]
+    '''
+"""
+SCRIPT = """\
+kubectl apply -f - <<EOF
+kind: Pod
+spec:
+  containers:
+    - resources:
+        limits:
+          nvidia.com/gpu: 1
+EOF
+"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("style", ["|", '"'])
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        (KUBESPAWNER, {("nvidia.com/gpu", "1"), ("nvidia.com/gpu.product", "Tesla-T4")}),
+        (RUNNER, {("nvidia.com/gpu", "2"), ("nvidia.com/gpu.present", "true")}),
+        (SCRIPT, {("nvidia.com/gpu", "1")}),
+    ],
+)
+def test_what_makes_pods_in_other_languages_is_a_place(
+    text: str, places: set[tuple[str, str]], style: str, newline: str
+) -> None:
+    """At its own line and column, with what is to be done instead; a comment is none."""
+    source = held(text, style).replace("\n", newline)
+    changes = planned(config=source)
+    told = [f for c in changes for f in c.findings]
+    assert {(f.resource, f.quantity) for f in told} == places
+    for finding in told:
+        there = pointed(source, (finding.line, finding.column))
+        assert there.startswith(finding.resource)
+    assert all(c.safety == "manual" and not c.edits and len(c.why) > 60 for c in changes)
+    assert not [a for a in asides() if a.quantity != "9"]
+
+
+def test_a_script_in_values_in_an_application_is_told_once() -> None:
+    """Texts in texts: the inner one is looked at, and not the outer one too."""
+    values = yaml.safe_dump({"hub": {"extraConfig": {"gpu": KUBESPAWNER}}}, default_style="|")
+    told = found(application=held(values, key="values").replace("ConfigMap", "Application"))
+    assert Counter(f.usage for f in told)["container"] == 1
 
 
 def test_an_object_is_told_once() -> None:

@@ -105,10 +105,17 @@ class _Bar:
 
 
 def told(read: files.Reading, *, verbose: bool) -> None:
+    """Say on stderr what was not read, and why."""
+    unread(read.unreadable, verbose=verbose)
+    for reason, count in read.skipped.items() if verbose else ():
+        typer.echo(f"passed over: {count} × {reason}", err=True)
+
+
+def unread(unreadable: tuple[files.Unreadable, ...], *, verbose: bool) -> None:
     """Say on stderr which files could not be read, and why."""
     from migrate.emit.listing import printable
 
-    loud = read.unreadable if verbose else tuple(u for u in read.unreadable if not u.quiet)
+    loud = unreadable if verbose else tuple(u for u in unreadable if not u.quiet)
     shown = loud if verbose else loud[:_MOST]
     for broken in shown:
         numbers = "".join(f":{n}" for n in (broken.line, broken.column) if n)
@@ -117,5 +124,3 @@ def told(read: files.Reading, *, verbose: bool) -> None:
         typer.echo(
             f"not read: {len(loud) - len(shown)} more files ('--verbose' names them)", err=True
         )
-    for reason, count in read.skipped.items() if verbose else ():
-        typer.echo(f"passed over: {count} × {reason}", err=True)

@@ -263,7 +263,7 @@ def drift(
     if not quiet:
         # Only what may have held such an object is missed.
         missed = (u for u in read.unreadable if not u.source or _COMPARED.search(u.source))
-        reading.told(tuple(missed), verbose=False)
+        reading.unread(tuple(missed), verbose=False)
     if not compared:
         raise InputError(
             "nothing of a driver is there to compare with: no DeviceClass, no ResourceSlice, and"

@@ -79,12 +79,19 @@ def _summary(findings: tuple[Finding, ...], asides: tuple[Finding, ...]) -> None
         f"{plural(len(findings), 'place')} in {plural(files, 'file')}, "
         f"{plural(workloads, 'workload')}."
     )
-    unknown = sorted({f.resource for f in findings if f.usage == "container" and not f.rule})
+    asked = {f.resource for f in findings if f.usage == "container" and not f.rule}
+    # What a template fills in is no name that a rule could know.
+    unknown = sorted(name for name in asked if "{{" not in name)
     if unknown:
         shown = ", ".join(unknown[:5]) + (
             f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         )
         said += f" No rule knows {shown}."
-    if asides:
-        said += f" {plural(len(asides), 'request')} in comments and texts ('--verbose' lists them)."
+    unread = sum(a.shape == "unread" for a in asides)
+    for count, where in (
+        (unread, "files that could not be read"),
+        (len(asides) - unread, "comments and texts"),
+    ):
+        if count:
+            said += f" {plural(count, 'request')} in {where} ('--verbose' lists them)."
     typer.echo(f"\n{printable(said)}", err=True)

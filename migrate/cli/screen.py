@@ -24,13 +24,6 @@ _NARROW: Final = 45
 """Three columns in less room than this are hard to read."""
 _TITLES: Final = ("Workload", "Today", "After", "How", "Safety")
 
-_LISTS: Final = (
-    ("asides", "request", "in comments and texts, left as they are"),
-    ("assumptions", "assumption", "made because no cluster was asked"),
-    ("newer", "thing", "that a newer Kubernetes would add"),
-)
-"""Per list of a plan, the noun of its entries and what is said of them."""
-
 Row = tuple[str, ...]
 
 
@@ -120,13 +113,18 @@ def _bridged(plan: Mapping[str, Any]) -> str:
 
 
 def _told(plan: Mapping[str, Any], *, verbose: bool) -> list[str]:
-    """What else is to be known, a line each: the bridge, and three lists or their lengths."""
+    """What else is to be known, a line each: the bridge, and four lists or their lengths."""
     from migrate.emit import report
     from migrate.emit.listing import printable
 
     told = [line for line in [_bridged(plan)] if line]
-    for key, noun, rest in _LISTS:
-        entries = plan[key]
+    texts, unread = report.asides(plan)
+    for entries, noun, rest in (
+        (unread, "request", "in files that could not be read, none of them planned"),
+        (texts, "request", "in comments and texts, left as they are"),
+        (plan["assumptions"], "assumption", "made because no cluster was asked"),
+        (plan["newer"], "thing", "that a newer Kubernetes would add"),
+    ):
         if entries and verbose:
             told += [f"{report.plural(len(entries), noun)} {rest}:"]
             told += [f"  {printable(entry)}" for entry in entries]

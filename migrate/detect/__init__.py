@@ -16,9 +16,10 @@ from migrate.detect import (
     plugin,
     quota,
     runtime,
+    scripts,
     telemetry,
 )
-from migrate.model import Entries, Finding, Manifest, Origin, Rule, Target, fields
+from migrate.model import Entries, Finding, Manifest, Origin, Rule, Shape, Target, fields
 from migrate.read import texts
 from migrate.read.files import File, Unreadable
 
@@ -38,14 +39,9 @@ _OF_POLICIES: Final = (quota.findings, telemetry.findings, dra.findings)
 def findings(files: Iterable[File], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
     """Every finding of these files, in the order of path, line and column."""
     objects = [texts.file_kind(m) for file in files for m in file.manifests]
-    words = texts.words(plugin.words(rules))
-    held = [
-        h
-        for file in files
-        if file.text
-        for m in file.manifests
-        for h in texts.held(file.text.source, m, words)
-    ]
+    is_wanted = texts.wanted(plugin.words(rules))
+    sources = [(file.text.source, m) for file in files if file.text for m in file.manifests]
+    held = [(source, h) for source, m in sources for h in texts.held(source, m, is_wanted)]
     found = [
         finding
         for manifest in objects
@@ -57,43 +53,78 @@ def findings(files: Iterable[File], rules: tuple[Rule, ...]) -> tuple[Finding, .
                 for usage in (_OF_POLICIES if telemetry.is_policy(manifest) else _USAGES)
                 for finding in usage(manifest, entries, rules)
             ],
+            rules,
         )
     ]
-    found += [finding for each in held for finding in _in_text(each, rules)]
-    found += quota.unsettled([*objects, *(h.manifest for h in held)], found, rules)
+    found += [f for _, each in held for f in _in_text(each, rules)]
+    found += _in_scripts(sources, held, rules)
+    found += quota.unsettled([*objects, *(h.manifest for _, h in held)], found, rules)
     return tuple(sorted(found, key=_place))
 
 
 def _in_text(held: texts.Held, rules: tuple[Rule, ...]) -> Iterator[Finding]:
-    """The findings of an object in a string that are not asides.
+    """The findings of an object in a string.
 
-    Shape: what bounds is a finding of the object itself, which says what is to be done; what
-    places a pod is one of the object around it, for there is no pod that could be edited.
+    Shape: what bounds is a finding of the object itself, which says what is to be done; all else
+    is one of the object around it, for there is no pod that could be edited.
     """
     manifest, entries = held.manifest, tuple(fields(held.manifest.body))
-    bounds = quota.findings(manifest, entries, rules)
-    yield from (f for f in bounds if "hard" not in f.field[-2:-1])
+    yield from quota.findings(manifest, entries, rules)
+    if telemetry.is_policy(held.holder):
+        return
     pods = kube.podspecs(held.holder.body)
     is_of_pod = any(held.field[: len(pod.field)] == pod.field for pod in pods)
-    if is_of_pod or telemetry.is_policy(held.holder):
-        return
-    placed = [
-        *plugin.findings(manifest, entries, rules),
+    is_example = texts.is_example(held.holder, held.field)
+    found = [
+        *(() if is_of_pod else plugin.findings(manifest, entries, rules)),
+        *(() if is_example else container.findings(manifest, entries, rules)),
         *placement.findings(manifest, entries, rules),
     ]
-    for finding in _without_own_pods(manifest, placed):
-        if finding.usage in {"placement", "plugin"}:
-            yield replace(finding, manifest=held.holder, field=held.field)
+    for finding in _without_own_pods(manifest, found, rules):
+        if texts.is_prose(finding.field):
+            continue
+        said = finding.note
+        if finding.usage == "container" or (finding.usage == "placement" and is_of_pod):
+            said = "; ".join(dict.fromkeys(part for part in (finding.note, held.told) if part))
+        yield replace(finding, manifest=held.holder, field=held.field, shape="bare", note=said)
 
 
-def _without_own_pods(manifest: Manifest, found: list[Finding]) -> list[Finding]:
-    """The findings, without the placement and runtime of pods that are a plugin's own."""
-    own = plugin.own_pods(manifest, found) if any(f.usage == "plugin" for f in found) else ()
+def _in_scripts(
+    sources: Iterable[tuple[str, Manifest]],
+    held: Iterable[tuple[str, texts.Held]],
+    rules: tuple[Rule, ...],
+) -> Iterator[Finding]:
+    """The findings in strings that are no YAML, of objects and of what stands in their strings."""
+    held = list(held)
+    parsed = {scripts.place(each.manifest, ()) for _, each in held}
+    outer = [(source, m, m, ()) for source, m in sources]
+    inner = [(source, each.manifest, each.holder, each.field) for source, each in held]
+    has_scripts = {source for source in dict.fromkeys(s for s, _ in sources) if kube.script(source)}
+    for source, manifest, holder, field in (*outer, *inner):
+        if source in has_scripts and not telemetry.is_policy(holder):
+            for finding in scripts.findings(source, manifest, rules, parsed):
+                if not texts.is_example(holder, field or finding.field):
+                    yield replace(finding, manifest=holder, field=field or finding.field)
+
+
+def _without_own_pods(
+    manifest: Manifest, found: list[Finding], rules: tuple[Rule, ...]
+) -> list[Finding]:
+    """The findings, without the runtime of pods that are a plugin's own, and their placement.
+
+    Shape: of what stays when the plugin goes, the labels that go with it are still told.
+    """
+    if not any(f.usage == "plugin" for f in found):
+        return found
+    going = [f for f in found if not plugin.is_staying(f, rules)]
+    own = {
+        "placement": plugin.own_pods(manifest, going),
+        "runtime": plugin.own_pods(manifest, found),
+    }
     return [
         finding
         for finding in found
-        if finding.usage not in {"placement", "runtime"}
-        or not any(finding.field[: len(pod)] == pod for pod in own)
+        if not any(finding.field[: len(pod)] == pod for pod in own.get(finding.usage, ()))
     ]
 
 
@@ -108,17 +139,28 @@ def asides(
     """Requests that stand in text only: commented out, embedded in strings, in unreadable files."""
     found: list[Finding] = []
     for file in files:
-        strings = [f for manifest in file.manifests for f in mentions.in_strings(manifest, rules)]
-        found += strings
+        source = file.text.source if file.text else ""
+        strings = [f for m in file.manifests for f in mentions.in_strings(source, m, rules)]
         if file.text is not None and file.manifests:
-            seen = frozenset(f.line for f in strings)
-            found += mentions.in_comments(file.text.source, file.manifests[0], rules, seen)
-            found += mentions.in_code(file.text, file.manifests[0], rules, seen)
+            first, seen = file.manifests[0], frozenset(f.line for f in strings)
+            found += mentions.in_comments(file.text.source, first, rules, seen)
+            strings += mentions.in_code(file.text, first, rules, seen)
+        if strings:
+            # Of few files is anything told here, and a place is told once.
+            told = {(f.line, name) for f in findings([file], rules) for name in _names(f)}
+            found += [f for f in strings if (f.line, f.resource) not in told]
     for broken in unreadable:
         manifest = _as_text(broken.path)
         lines = broken.source.splitlines()
-        found += mentions.in_lines(lines, 1, "text", manifest, rules)
+        shape: Shape = "text" if broken.quiet else "unread"
+        found += mentions.in_lines(lines, 1, shape, manifest, rules)
     return tuple(sorted(found, key=_place))
+
+
+def _names(finding: Finding) -> Iterator[str]:
+    """The resource that is found, and those that template text may name instead of it."""
+    yield finding.resource
+    yield from mentions.quoted(finding.resource)
 
 
 def _place(finding: Finding) -> tuple[str, int, int, str, str]:

@@ -23,7 +23,7 @@ def findings(manifests: Iterable[Manifest], target: Target) -> Iterator[Finding]
             continue
         for where, body in _objects(manifest):
             kind, found = str(body["kind"]), upgrade.version(str(body["apiVersion"]))
-            since = upgrade.since(kind, found)
+            since = upgrade.begins(kind, found)
             if since > target.minor:
                 why = f"Kubernetes {target.kubernetes} does not serve it; 1.{since} is the first"
                 said = f"{kind}@{found}"

@@ -5,17 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import accumulate
 from typing import Final
 
-from migrate import kube
+from migrate import kube, yamltext
 from migrate.model import Field, Finding, Manifest, Rule, Shape, at, fields
-from migrate.read import ruleset
+from migrate.read import ruleset, texts
 from migrate.yamltext import Text
 
 _KEY: Final = re.compile(
     r"^(?P<indent>(?:[\s#]|-(?=\s))*)[\"']?(?P<name>[A-Za-z0-9.-]+/[A-Za-z0-9._-]+)[\"']?\s*:\s*(?P<value>.*)$"
 )
 _ABOVE: Final = re.compile(r"^[\s#-]*[\"']?(limits|requests|hard)[\"']?\s*:")
+_COUNTED: Final = re.compile(
+    r"(?<![\w./~-])(?P<name>[A-Za-z0-9][A-Za-z0-9.-]*/[A-Za-z0-9][\w.-]*)\\*[\"']?"
+    r"[ \t]*[:=][ \t]*\\*[\"']?(?P<value>\d{1,18})(?![\w.:/])"
+)
+"""A name with a count, as YAML, JSON, TOML, Python and flags write them."""
+_COUNT: Final = re.compile(r"/[A-Za-z0-9][\w.-]*\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?\d")
+"""What such a name has in every case, and few texts have: a search from a fixed character."""
+_ASKED: Final = re.compile(r"(?:limits|requests)\\*[\"']?[ \t]*[:=]")
 _COMMENT: Final = re.compile(r"^\s*#")
 _POINTER: Final = re.compile(r"/(?:limits|requests)/(?P<name>[A-Za-z0-9.-]+~1[A-Za-z0-9._-]+)")
 """A JSON Pointer to a request. Source: RFC 6901."""
@@ -40,12 +49,14 @@ def in_lines(
 ) -> Iterator[Finding]:
     """One finding for every line that asks for a device; the first line has the number `first`.
 
-    `like` is what the beginning of a line must be like, where not all of them count.
+    `like` is what the beginning of a line must be like, where not all of them count. People write
+    of resources in comments and pages: there a request has to stand as one.
     """
+    is_prose = shape in {"comment", "text"}
     for number, line in enumerate(lines):
         if "/" not in line or (like is not None and not like.match(line)):
             continue
-        for name, quantity, column in _asked(lines, number):
+        for name, quantity, column in _asked(lines, number, rules, is_prose=is_prose):
             if not kube.is_device_resource(name):
                 continue
             match = ruleset.resource(rules, name)
@@ -62,8 +73,13 @@ def in_lines(
             )
 
 
-def _asked(lines: list[str], number: int) -> Iterator[tuple[str, str, int]]:
-    """The resources that a line asks for, with quantity and column from 0."""
+def _asked(
+    lines: list[str], number: int, rules: tuple[Rule, ...], *, is_prose: bool
+) -> Iterator[tuple[str, str, int]]:
+    """The resources that a line asks for, with quantity and column from 0.
+
+    Shape: below limits or requests any resource, and elsewhere those that a rule knows.
+    """
     line = lines[number]
     if len(line) > _LONGEST:
         return
@@ -73,6 +89,11 @@ def _asked(lines: list[str], number: int) -> Iterator[tuple[str, str, int]]:
     ):
         quantity = _TRAILING.sub("", found["value"]).strip().strip("\"'")
         yield found["name"], quantity, len(found["indent"])
+        return
+    for counted in _COUNTED.finditer(line):
+        is_asked = not is_prose or _ASKED.search(line, 0, counted.start())
+        if is_asked and ruleset.resource(rules, counted["name"]):
+            yield counted["name"], counted["value"], counted.start("name")
     for pointer in _POINTER.finditer(line):
         yield pointer["name"].replace("~1", "/"), "", pointer.start("name")
 
@@ -108,6 +129,11 @@ def _is_asking(text: str) -> bool:
     return any(word in text for word in _ASKING)
 
 
+def quoted(code: str) -> tuple[str, ...]:
+    """The names of resources that template code has in quotes."""
+    return tuple(found["name"] for found in _QUOTED.finditer(code))
+
+
 def in_code(
     text: Text, manifest: Manifest, rules: tuple[Rule, ...], seen: frozenset[int]
 ) -> Iterator[Finding]:
@@ -132,13 +158,10 @@ def in_code(
 
 
 def _in_script(
-    field: Field, script: str, manifest: Manifest, rules: tuple[Rule, ...]
+    field: Field, lines: list[str], manifest: Manifest, rules: tuple[Rule, ...]
 ) -> Iterator[Finding]:
     """Resources that a script asks the cluster for, dots escaped or not."""
-    if not any(word in script for word in _SCRIPTED):
-        return
-    below = manifest.position(field)[0] + 1
-    for number, line in enumerate(script.splitlines()):
+    for number, line in enumerate(lines):
         if len(line) > _LONGEST or not any(word in line for word in _SCRIPTED):
             continue
         for found in _ESCAPED.finditer(line):
@@ -151,27 +174,22 @@ def _in_script(
                     resource=found[0].replace("\\", ""),
                     quantity="",
                     rule=match.rule.name,
-                    line=below + number,
+                    line=number,
                     column=found.start() + 1,
                     shape="text",
                 )
 
 
-def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]:
-    """Requests inside string values, and strings that are a resource's name."""
+def in_strings(source: str, manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]:
+    """Requests inside string values, and strings that are a resource's name.
+
+    Shape: `source` is the text that the manifest was read from.
+    """
     for field, value in fields(manifest.body):
-        if not isinstance(value, str) or "/" not in value:
+        if not isinstance(value, str) or "/" not in value or texts.is_example(manifest, field):
             continue
-        if "\n" in value:
-            if _is_asking(value):
-                lines, below = value.splitlines(), manifest.position(field)[0] + 1
-                for finding in in_lines(lines, below, "embedded", manifest, rules):
-                    yield replace(finding, field=field)
-            yield from _in_script(field, value, manifest, rules)
-        elif "~1" in value and field[-1] != "path":
-            line, column = manifest.position(field)
-            for finding in in_lines([value], line, "embedded", manifest, rules):
-                yield replace(finding, field=field, column=column)
+        if _may_ask(field, value):
+            yield from _in_string(source, field, value, manifest, rules)
         elif isinstance(field[-1], str) and field[-1] != "name" and kube.is_device_resource(value):
             match = ruleset.resource(rules, value)
             bounds = kube.spot(manifest.group, manifest.kind, field)
@@ -188,6 +206,35 @@ def in_strings(manifest: Manifest, rules: tuple[Rule, ...]) -> Iterator[Finding]
                     column=column,
                     shape="value",
                 )
+
+
+def _may_ask(field: Field, value: str) -> bool:
+    """Whether a string is worth a look at each of its lines."""
+    if _COUNT.search(value):
+        return True
+    if "\n" not in value:
+        return "~1" in value and field[-1] != "path"
+    return _is_asking(value) or any(word in value for word in _SCRIPTED)
+
+
+def _in_string(
+    source: str, field: Field, value: str, manifest: Manifest, rules: tuple[Rule, ...]
+) -> Iterator[Finding]:
+    """What the lines of a string ask for, at their places in the text around it."""
+    positions = manifest.positions
+    string = None
+    if isinstance(positions, yamltext.Document | yamltext.Inside):
+        string = yamltext.string(source, positions, (*manifest.origin.within, *field))
+    text = string.text if string else value
+    lines = text.splitlines(keepends=True)
+    starts = list(accumulate(map(len, lines), initial=0))
+    found = [*in_lines(lines, 0, "embedded", manifest, rules)]
+    if "\n" in value:
+        found += _in_script(field, lines, manifest, rules)
+    for finding in found:
+        place = string.place(starts[finding.line] + finding.column - 1) if string else None
+        line, column = place or manifest.position(field)
+        yield replace(finding, field=field, line=line, column=column)
 
 
 def _is_asked(manifest: Manifest, field: Field) -> bool:

@@ -54,6 +54,13 @@ def _is_of_claims(manifest: Manifest) -> bool:
     return manifest.group == kube.GROUP or manifest.kind.endswith("Parameters")
 
 
+def is_staying(finding: Finding, rules: tuple[Rule, ...]) -> bool:
+    """Whether it finds a part that stays when the plugin goes."""
+    rule = next((r for r in rules if r.name == finding.rule), None)
+    part = rule.part(finding.resource) if rule and finding.usage == "plugin" else None
+    return part is not None and not part.goes
+
+
 def own_pods(manifest: Manifest, found: list[Finding]) -> tuple[Field, ...]:
     """The pods of this object that are a plugin's own, and so no workloads.
 

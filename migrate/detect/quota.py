@@ -80,10 +80,9 @@ def _rule(name: str, spot: kube.Spot | None, rules: tuple[Rule, ...]) -> str | N
         return telling[0] if telling else None
     if name in kube.CLAIM_COUNTS:
         return ""
-    plain = name.removeprefix("requests.").removeprefix("limits.")
-    if name.endswith(kube.CLASS_QUOTA) or not kube.is_device_resource(plain):
+    if not kube.is_device_bound(name):
         return None
-    match = ruleset.resource(rules, plain)
+    match = ruleset.resource(rules, name.removeprefix("requests.").removeprefix("limits."))
     return match.rule.name if match else ""
 
 

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from migrate.kube import metricnames, promql
 from migrate.model import Entries, Field, Finding, Manifest, Marker, Rule
 from migrate.read import ruleset
 
 POLICY: Final = "policy"
 """What stands for the name of a metric where a policy looks at the pods themselves."""
 
-_UNSAFE: Final = re.compile(r"[^a-zA-Z0-9_]")
-"""What Prometheus puts `_` for. Source: kube-state-metrics internal/store/utils.go."""
-_PIECE: Final = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.|\{[0-9,]*\}|\(\?P<\w+>|[/-]", re.DOTALL)
-_DOMAIN: Final = re.compile(r"((?:\\\.|[\w.-])+)/")
-_ASKED: Final = re.compile(r"\bresource\s*[=!]~?\s*\\*[\"'](?P<names>[^\"'\\]{1,2000})")
+LEFT_OUT: Final = "left out"
+"""The note of a resource that a query leaves out."""
+
 _METRIC: Final = re.compile(r"(?P<metric>[a-zA-Z_:][a-zA-Z0-9_:]*)\s*\Z")
-_BY_POD: Final = re.compile(
-    r"\b(?:exported_)?(?:pod|container|namespace)(?:_name)?\s*[=!]~?\s*\\*[\"']"
-    r"|\b(?:by|on)\s*\([^()]*\b(?:exported_)?pod\b"
-)
 _NAME: Final = re.compile(
     r"(?P<domain>[A-Za-z0-9.-]{1,253})(?:/|~1)(?P<name>[A-Za-z0-9._-]{1,63})(?![A-Za-z0-9._~-])"
 )
 """A resource's name, as it stands in JSON Pointers too."""
+_JSON: Final = re.compile(r"\s*[{\[]\s*[\"{\[]")
 _NEVER: Final = "(?!)"
 _LOOK_AROUND: Final = 2000
 """How long a query is looked at, before a name and behind it."""
@@ -86,16 +83,14 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the rules' resources are called in metrics, and the metrics of the vendors' exporters.
+    """What the rules' resources and labels are called in metrics, and the exporters' metrics.
 
-    Shape: `names` finds what may be a resource in a text, by its domain; it is one if `exact`
-    has it or one of `patterns` matches it; `metrics` finds a metric.
+    Shape: `names` finds a resource in a text, `labels` a label, `metrics` a metric.
     """
 
     rules: tuple[Rule, ...]
-    exact: Mapping[str, str]
-    patterns: Sequence[tuple[re.Pattern[str], str]]
-    names: re.Pattern[str]
+    names: metricnames.Names
+    labels: metricnames.Names
     metrics: re.Pattern[str]
     markers: Sequence[tuple[Rule, Marker]]
 
@@ -108,28 +103,24 @@ def _known(rules: tuple[Rule, ...]) -> _Known:
     for known in _made:
         if known.rules is rules:
             return known
-    exact: dict[str, str] = {}
-    patterns: list[tuple[str, str]] = []
-    domains: set[str] = set()
-    for rule in rules:
-        for resource in rule.container.resources if rule.container else ():
-            found = _DOMAIN.match(resource.name or resource.pattern)
-            if found is None or "." not in found[1]:
-                # Of a domain without a dot nothing is left by which it could be told from words.
-                continue
-            domains.add(_UNSAFE.sub("_", found[0].replace("\\", "")))
-            if resource.name:
-                exact[_UNSAFE.sub("_", resource.name)] = rule.name
-            else:
-                patterns.append((resource.pattern, rule.name))
+    resources = [
+        (rule.name, r.name, r.pattern)
+        for rule in rules
+        for r in (rule.container.resources if rule.container else ())
+    ]
+    labels = [
+        (rule.name, label.key, label.pattern)
+        for rule in rules
+        for label in (rule.placement.labels if rule.placement else ())
+        # Labels that clouds and administrators write stay as they are.
+        if label.writer == "plugin"
+    ]
     markers = [(rule, m) for rule in rules if rule.telemetry for m in rule.telemetry.metrics]
     metrics = [re.escape(m.name) if m.name else m.pattern for _, m in markers]
-    patterns.sort(key=lambda pair: len(pair[0]), reverse=True)
     known = _Known(
         rules,
-        exact,
-        [(re.compile(_sanitised(pattern), re.ASCII), name) for pattern, name in patterns],
-        re.compile(rf"(?<![\w:])(?:{'|'.join(sorted(domains)) or _NEVER})\w{{1,63}}", re.ASCII),
+        metricnames.resources(resources),
+        metricnames.labels(labels),
         re.compile(rf"(?<![\w:])(?:{'|'.join(metrics) or _NEVER})(?![\w:])", re.ASCII),
         markers,
     )
@@ -137,37 +128,43 @@ def _known(rules: tuple[Rule, ...]) -> _Known:
     return known
 
 
-def _sanitised(pattern: str) -> str:
-    """The pattern of a resource's name, for the name as metrics write it."""
-    return _PIECE.sub(_piece, pattern)
-
-
-def _piece(found: re.Match[str]) -> str:
-    text = found[0]
-    if text.startswith("["):
-        return text if text.startswith("[^") else f"[_{text[1:]}"
-    is_kept = text[0] in "{(" or (text[0] == "\\" and text[1].isalnum())
-    return text if is_kept else "_"
-
-
 def _in_query(text: str, known: _Known) -> Iterator[_Seen]:
-    """Resources in the form of metrics, and under the label `resource` in their own form."""
-    for found in known.names.finditer(text):
-        rule = _rule(found[0], known)
+    """Resources in the form of metrics, and what the label `resource` says; labels of nodes."""
+    text = promql.flat(text)
+    matchers = tuple(promql.matchers(text)) if "resource" in text else ()
+    for found in known.names.any.finditer(text):
+        rule = known.names.owner(found["name"])
         if rule:
-            yield _Seen(found[0], _metric(text, found.start()), rule)
-    for found in _ASKED.finditer(text) if "/" in text else ():
-        for name in found["names"].split("|"):
-            match = ruleset.resource(known.rules, name.removeprefix("requests."))
-            if match:
-                yield _Seen(name, _metric(text, found.start()), match.rule.name)
+            note = LEFT_OUT if _is_left_out(found.start(), matchers) else ""
+            yield _Seen(found["name"], _metric(text, found.start()), rule, note)
+    for matcher in matchers:
+        note = LEFT_OUT if matcher.is_left_out else ""
+        for name, rule in _asked(matcher, known):
+            yield _Seen(name, _metric(text, matcher.start), rule, note)
+    for found in known.labels.any.finditer(text) if "label_" in text else ():
+        rule = known.labels.owner(found["name"])
+        if rule:
+            yield _Seen(found[0], "", rule)
 
 
-def _rule(name: str, known: _Known) -> str:
-    """The rule of a name as metrics write it, "" where only its domain is known."""
-    if name in known.exact:
-        return known.exact[name]
-    return next((rule for pattern, rule in known.patterns if pattern.fullmatch(name)), "")
+def _is_left_out(place: int, matchers: Sequence[promql.Matcher]) -> bool:
+    """Whether this place stands in a matcher that leaves out what it names."""
+    before = bisect_right(matchers, place, key=lambda matcher: matcher.start)
+    return before > 0 and matchers[before - 1].is_left_out and place < matchers[before - 1].end
+
+
+def _asked(matcher: promql.Matcher, known: _Known) -> Iterator[tuple[str, str]]:
+    """The resources of a matcher, in their own form or in that of metrics, with their rules."""
+    for value in matcher.values:
+        name = value.removeprefix("requests.")
+        match = ruleset.resource(known.rules, name) if "/" in name else None
+        named = known.names.any.search(name)
+        if match:
+            yield value, match.rule.name
+        elif named and (rule := known.names.owner(named["name"])):
+            yield named["name"], rule
+        elif matcher.is_pattern and (rule := known.names.fitting(name)):
+            yield value, rule
 
 
 def _metric(text: str, place: int) -> str:
@@ -185,8 +182,10 @@ def _exported(manifest: Manifest, field: Field, text: str, known: _Known) -> Ite
     is_scaled = manifest.kind == "HorizontalPodAutoscaler" and (
         field[-2:] == ("metric", "name") or field[-1] == "metricName"
     )
-    for found in known.metrics.finditer(text):
-        if not is_scaled and not _BY_POD.search(_query(text, found.start())):
+    flat = promql.flat(text)
+    asked = promql.asked_by_pod(flat) if known.metrics.search(flat) else []
+    for found in known.metrics.finditer(flat) if asked or is_scaled else ():
+        if not is_scaled and not _is_within(asked, *_query(text, found.start())):
             continue
         for rule, marker in known.markers:
             if found[0] == marker.name or re.fullmatch(marker.pattern, found[0], re.ASCII):
@@ -194,15 +193,20 @@ def _exported(manifest: Manifest, field: Field, text: str, known: _Known) -> Ite
                 break
 
 
-def _query(text: str, place: int) -> str:
-    """The query around this place: of a whole dashboard or file of rules, the one meant."""
-    mark = '"' if text.lstrip().startswith(("{", "[")) else "expr:"
+def _is_within(places: Sequence[int], start: int, end: int) -> bool:
+    after = bisect_left(places, start)
+    return after < len(places) and places[after] < end
+
+
+def _query(text: str, place: int) -> tuple[int, int]:
+    """Where the query around this place stands: of a dashboard or file of rules, the one meant."""
+    mark = '"' if _JSON.match(text) else "expr:"
     start, end = max(0, place - _LOOK_AROUND), place + _LOOK_AROUND
     before = _mark(text, mark, text.rfind(mark, start, place), start)
     behind = text.find(mark, place, end)
     while behind > 0 and text[behind - 1] == "\\":
         behind = text.find(mark, behind + 1, end)
-    return text[before + 1 if before >= 0 else start : behind if behind >= 0 else end]
+    return before + 1 if before >= 0 else start, behind if behind >= 0 else end
 
 
 def _mark(text: str, mark: str, place: int, start: int) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 Document = Mapping[str, Any]
 
+_UNREAD: Final = re.compile(r":\d+ \(unread\) ")
 _ORDER: Final = {"manual": 0, "review": 1, "safe": 2}
 
 
 def markdown(plan: Document) -> str:
     """The whole plan."""
     counts = plan["counts"]
+    texts, unread = asides(plan)
     parts = [
         f"# Plan for Kubernetes {plan['kubernetes']}\n",
         (
@@ -33,7 +36,8 @@ def markdown(plan: Document) -> str:
             "What could not be read",
             [f"{place(u)}: {u['reason']}" for u in plan["unreadable"]],
         ),
-        *_section("Requests in comments and texts, left as they are", plan["asides"]),
+        *_section("Requests in files that could not be read, none of them planned", unread),
+        *_section("Requests in comments and texts, left as they are", texts),
         f"## Next\n\n{following(plan)}\n",
     ]
     return "\n".join(parts)
@@ -53,6 +57,12 @@ def summary(plan: Document) -> str:
 def changes(plan: Document) -> list[Mapping[str, Any]]:
     """Every change of every phase."""
     return [change for phase in plan["phases"] for change in phase["changes"]]
+
+
+def asides(plan: Document) -> tuple[list[str], list[str]]:
+    """Requests that are no part of the plan: in comments and texts, and in files not read."""
+    unread = [each for each in plan["asides"] if _UNREAD.search(each)]
+    return [each for each in plan["asides"] if each not in unread], unread
 
 
 def plural(count: int, noun: str) -> str:

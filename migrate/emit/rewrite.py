@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from migrate import yamltext
+from migrate import kube, yamltext
 from migrate.emit import unified
 from migrate.emit.tree import Tree, body
 from migrate.errors import EditRefused, MigrateError
@@ -126,12 +126,11 @@ _ASKED: Final = (
 
 def _bounds(change: Change, left: set[tuple[str, str]]) -> bool:
     """Whether a change takes away the bound of requests that are left after all."""
-    spaces = {"", change.manifest.namespace} if change.manifest else set()
-    return change.phase == "retire" and any(
-        finding.usage == "quota" and (space, finding.resource.removeprefix("requests.")) in left
-        for finding in change.findings
-        for space in spaces
-    )
+    bound = change.manifest
+    if change.phase != "retire" or bound is None:
+        return False
+    names = {f.resource.removeprefix("requests.") for f in change.findings if f.usage == "quota"}
+    return any(name in names and kube.is_bounded(bound, space) for space, name in left)
 
 
 def _hangs(change: Change, lost: set[int]) -> bool:

@@ -28,8 +28,7 @@ LEGEND: Final = (
     "placement: labels that become selectors of a claim, or stay.",
     "runtime: variables, runtime classes, paths, annotations, schedulers: told of, or warned of.",
     "quota: follows from the resource names.",
-    "plugin: parts and sharing that are found; exclusive, where plugin and driver must be kept "
-    "apart.",
+    "plugin: parts and sharing are found; exclusive, where plugin and driver must be kept apart.",
     "telemetry: found by the resource names; told, metrics of exporters.",
     "dra: claims of an older form are brought up to date whatever their driver is.",
 )
@@ -83,8 +82,8 @@ def _cell(rule: Rule, usage: Usage) -> str:
     resources = rule.container.resources if rule.container else ()
     match usage:
         case "container":
-            there = {resource.maps for resource in resources}
-            return ", ".join(maps for maps in ("exact", "approx", "none") if maps in there)
+            ways = {resource.maps for resource in resources}
+            return ", ".join(maps for maps in ("exact", "approx", "none") if maps in ways)
         case "placement":
             return ", ".join(_fates(rule.placement)) if rule.placement else ""
         case "runtime":

@@ -4,6 +4,7 @@
 `podspecs`  what a pod spec is, wherever it stands
 `places`    which kinds keep claims in their pod templates, and what an edit there restarts
 `shorthands` fields of custom kinds that ask for devices in a word of their own
+`assignments` what sets a field elsewhere by its path; `scripts` strings that make pods, no YAML
 `versions`  what each minor version serves, and which feature gates it has on
 `claims`    the objects of `resource.k8s.io`, in the form the target serves
 `upgrade`   those objects from one version of the API to another
@@ -14,12 +15,14 @@
 `topology`  what pods do that keep together or apart by a label that no node has
 `charts`    what objects install by Helm, and which charts take claims in their values
 `plugins`   the kubelet's folder for plugins
+`promql`    what a query asks by; `metricnames` how metrics write names of resources and labels
 `paths`     how tables write the path of a field
 `tables`    the facts that are kept as data, with their sources
 """
 
 from __future__ import annotations
 
+from migrate.kube.assignments import DONE, PATCHED, Assignment, assignment
 from migrate.kube.bounds import (
     CLAIM_COUNTS,
     CLASS_QUOTA,
@@ -27,9 +30,12 @@ from migrate.kube.bounds import (
     Spot,
     bound,
     bound_words,
+    bounded,
     charged,
     class_quota,
     file_kind,
+    is_bounded,
+    is_device_bound,
     settling,
     spot,
 )
@@ -79,7 +85,8 @@ from migrate.kube.names import (
 from migrate.kube.places import Place, Support, place, readers, restart
 from migrate.kube.plugins import is_plugin_folder
 from migrate.kube.podspecs import Container, PodSpec, Role, Values, podspecs
-from migrate.kube.shorthands import Shorthand, has_shorthands, shorthand
+from migrate.kube.scripts import Script, script
+from migrate.kube.shorthands import Shorthand, has_shorthands, selected, shorthand
 from migrate.kube.topology import Topology, topology
 from migrate.kube.versions import (
     GROUP,
@@ -100,16 +107,19 @@ __all__ = [
     "CONFIGS_PER_CLAIM",
     "CONSTRAINTS_PER_CLAIM",
     "DEVICES_PER_CLAIM",
+    "DONE",
     "FIRST_AVAILABLE",
     "GROUP",
     "LABEL_LENGTH",
     "LABEL_OPERATORS",
     "NEWEST",
     "OLDEST",
+    "PATCHED",
     "PODS_PER_CLAIM",
     "REQUESTS_PER_CLAIM",
     "SELECTORS_PER_REQUEST",
     "SUBDOMAIN_LENGTH",
+    "Assignment",
     "Bound",
     "Chart",
     "Container",
@@ -117,13 +127,16 @@ __all__ = [
     "PodSpec",
     "Release",
     "Role",
+    "Script",
     "Shorthand",
     "Spot",
     "Support",
     "Topology",
     "Values",
+    "assignment",
     "bound",
     "bound_words",
+    "bounded",
     "charged",
     "chart",
     "chart_names",
@@ -136,7 +149,9 @@ __all__ = [
     "file_kind",
     "gates",
     "has_shorthands",
+    "is_bounded",
     "is_chart_source",
+    "is_device_bound",
     "is_device_resource",
     "is_dns_label",
     "is_dns_subdomain",
@@ -157,6 +172,8 @@ __all__ = [
     "removed",
     "request",
     "restart",
+    "script",
+    "selected",
     "serves",
     "settling",
     "shorthand",

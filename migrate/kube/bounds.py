@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal
 
+from migrate.kube.names import is_device_resource
 from migrate.kube.paths import KEY, Path, is_at, steps
 from migrate.kube.tables import table
-from migrate.model import Field, at
+from migrate.model import Field, Manifest, PhaseName, at
 
 CLASS_QUOTA: Final = ".deviceclass.resource.k8s.io/devices"
 """What follows a DeviceClass's name in the key of a quota on its devices."""
@@ -50,14 +51,17 @@ class Bound:
     """What is known of a kind that bounds, or chooses by, resources that it does not ask for.
 
     Shape: `is_quota` where Kubernetes itself counts against the map of names, as ResourceQuota
-    does; `why` and `notes` have holes; `later` and `sooner` are further notes for targets with
-    and without DRAExtendedResource. `settled_by` is the kind, with its group, in which it is said
-    what claims are charged to, and `settled` what is said instead of that where such an object is
-    at hand; `settles` is the list in it. Names that begin with one of `ignores` are none.
+    does; `advertises` where it is the kind that puts the resource on nodes; `phase` is when a
+    person changes it; `why` and `notes` have holes; `later` and `sooner` are further notes for
+    targets with and without DRAExtendedResource. `settled_by` is the kind, with its group, in which
+    it is said what claims are charged to, and `settled` what is said instead of that where such an
+    object is at hand; `settles` is the list in it. Names that begin with one of `ignores` are none.
     """
 
     spots: tuple[Spot, ...]
     is_quota: bool = False
+    advertises: bool = False
+    phase: PhaseName = "prepare"
     why: str = ""
     notes: tuple[str, ...] = ()
     later: str = ""
@@ -77,6 +81,8 @@ def bound(group: str, kind: str) -> Bound | None:
     return Bound(
         spots=tuple(_spots(entry)),
         is_quota=bool(entry.get("quota")),
+        advertises=bool(entry.get("advertises")),
+        phase=entry.get("phase", "prepare"),
         why=entry.get("why", ""),
         notes=tuple(entry.get("notes", ())),
         later=entry.get("later", ""),
@@ -111,6 +117,34 @@ def _is_at(path: Path, field: Field) -> bool:
     if path[0] != "**":
         return is_at(path, field)
     return len(field) >= len(path) - 1 and is_at(path[1:], field[1 - len(path) :])
+
+
+def is_device_bound(key: str) -> bool:
+    """Whether a key of a quota, of any form, bounds a resource that a device plugin hands out.
+
+    Shape: a key that nothing is charged to is one, if it names such a resource.
+    """
+    known = table("quota")["other_keys"]
+    if any(
+        key.startswith(other.get("begins", "\0"))
+        or other.get("holds", "\0") in key
+        or key in other.get("names", ())
+        for other in known
+    ):
+        return False
+    return is_device_resource(key.removeprefix("requests.").removeprefix("limits."))
+
+
+def bounded(manifest: Manifest) -> str:
+    """The namespace whose pods a quota bounds, "" where it does not say."""
+    entry = table("quota")["kinds"].get(f"{manifest.group}/{manifest.kind}", {})
+    return manifest.name if entry.get("quota") == "name" else manifest.namespace
+
+
+def is_bounded(manifest: Manifest, namespace: str) -> bool:
+    """Whether pods of this namespace, "" if that is not said, may be those a quota bounds."""
+    space = bounded(manifest)
+    return not space or namespace in {"", space}
 
 
 def file_kind(body: Any) -> str:

@@ -121,7 +121,8 @@ def _of_kind(
 ) -> Iterator[Release]:
     for numbers in _numbers(manifest.body, steps(entry["chart"])):
         chart = _text(manifest.body, entry["chart"], numbers)
-        if not chart:
+        values = _filled(steps(entry["values"]), numbers)
+        if not chart or at(manifest.body, values) is ABSENT:
             continue
         version = _text(manifest.body, entry.get("version", ""), numbers)
         if "refers" in entry:
@@ -136,7 +137,7 @@ def _of_kind(
         yield Release(
             chart,
             version,
-            _filled(steps(entry["values"]), numbers),
+            values,
             manifest.name,
             namespace or ("" if entry.get("apart") else manifest.namespace),
             cannot,

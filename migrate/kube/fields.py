@@ -120,6 +120,8 @@ def gated(body: Mapping[str, Any], kind: str) -> Iterator[tuple[Field, tuple[str
 
 
 def _gated(value: Any, type_name: str, at: Field) -> Iterator[tuple[Field, tuple[str, ...]]]:
+    if is_template(value):
+        return
     if type_name.startswith("[]") and isinstance(value, list):
         for number, item in enumerate(value):
             yield from _gated(item, type_name[2:], (*at, number))
@@ -130,7 +132,7 @@ def _gated(value: Any, type_name: str, at: Field) -> Iterator[tuple[Field, tuple
         known = table("fields")["types"].get(type_name, {})
         for key, item in value.items():
             gates = tuple(known[key].get("gates", ())) if key in known and item else ()
-            if gates:
+            if gates and not is_template(item):
                 yield (*at, key), gates
             elif key in known:
                 yield from _gated(item, known[key]["type"], (*at, key))

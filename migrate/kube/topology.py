@@ -22,8 +22,12 @@ class Topology:
 def topology(field: Field, value: Any) -> Topology | None:
     """What `value` keeps pods together or apart by, None where it does neither.
 
-    Shape: `field` leads to the term or the constraint, of which the topologyKey is a part.
+    Shape: `field` leads to the term or the constraint, of which the topologyKey is a part, or to an
+    annotation of which one is made.
     """
+    if isinstance(value, str):
+        known = table("topology")["annotations"].get(field[-1])
+        return Topology(value, known["form"], known["missing"]) if known else None
     key = value.get("topologyKey") if isinstance(value, Mapping) else None
     if not isinstance(key, str):
         return None

@@ -69,11 +69,6 @@ def gone(kind: str, found: str) -> int:
     return int(table("dra")["served"].get(kind, {}).get(found, (0, 0))[1])
 
 
-def since(kind: str, found: str) -> int:
-    """The minor version that first serves this version of a kind, 0 where that is not known."""
-    return int(table("dra")["served"].get(kind, {}).get(found, (0, 0))[0])
-
-
 def first(kind: str) -> int:
     """The minor version that first serves the newest version of a kind."""
     served = table("dra")["served"][kind]

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from migrate.model.objects import Field, Manifest
 
 Usage = Literal["container", "placement", "runtime", "quota", "plugin", "telemetry", "dra"]
-Shape = Literal["pod", "bare", "embedded", "comment", "value", "text"]
+Shape = Literal["pod", "bare", "embedded", "comment", "value", "text", "unread"]
 Safety = Literal["safe", "review", "manual"]
 Disruption = Literal["none", "rollout", "recreate"]
 Strategy = Literal["bridge", "class", "claim", ""]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from migrate import kube
 from migrate.model import Change, Check, Creation, Finding, Rule, Target
@@ -77,7 +77,7 @@ def bridge_after(names: Iterable[str]) -> tuple[Check, ...]:
         Check(
             f"on each node that changed hands, allocatable {name} is 0 or gone",
             "kubectl get nodes -o custom-columns="
-            f"NODE:.metadata.name,LEFT:.status.allocatable.{_escaped(name)}",
+            f"NODE:.metadata.name,LEFT:.status.allocatable.'{_escaped(name)}'",
         )
         for name in sorted(names)
     ]
@@ -92,7 +92,7 @@ def bridge_after(names: Iterable[str]) -> tuple[Check, ...]:
 
 
 def _escaped(name: str) -> str:
-    return "'" + name.replace(".", r"\.") + "'"
+    return name.replace(".", r"\.")
 
 
 def claim_before(changes: Iterable[Change], apart: Iterable[Check]) -> tuple[Check, ...]:
@@ -155,9 +155,40 @@ def counted(changes: Iterable[Change]) -> tuple[Check, ...]:
 
 def retire_before(changes: Iterable[Change]) -> tuple[Check, ...]:
     """Before the plugin goes: nothing asks for its resources any more."""
-    if any(changes):
+    changes = tuple(changes)
+    if changes:
         said = (
             "'dra-migrate scan' finds only what this phase is about: no request, label or variable"
         )
-        return (Check(said, "dra-migrate scan ."),)
+        return (Check(said, "dra-migrate scan ."), *_unasked(changes))
     return (Check("'dra-migrate scan' finds nothing more", "dra-migrate scan ."),)
+
+
+def _unasked(changes: Iterable[Change]) -> Iterator[Check]:
+    """Before an old bound is taken away: no pod, read or not, asks by the name that it bounds."""
+    for change in changes:
+        manifest = change.manifest
+        if not change.edits or manifest is None:
+            continue
+        space = kube.bounded(manifest)
+        where = f"namespace {space}" if space else "the namespace that it is applied to"
+        names = dict.fromkeys(f.resource for f in change.findings if f.usage == "quota")
+        for name in (name.removeprefix("requests.") for name in names):
+            yield Check(
+                f"{manifest.label} may cease to bound {name}: no pod of {where} asks for it by "
+                "name, and no workload there makes one that would",
+                _asking(name, _in(space) or " -A"),
+            )
+
+
+def _asking(name: str, where: str) -> str:
+    """The question which pods ask for a resource."""
+    asks = f".resources.requests.{_escaped(name)}"
+    columns = {
+        "NAMESPACE": ".metadata.namespace",
+        "POD": ".metadata.name",
+        "ASKS": f".spec.containers[*]{asks}",
+        "INIT": f".spec.initContainers[*]{asks}",
+    }
+    shown = ",".join(f"{head}:{path}" for head, path in columns.items())
+    return f"kubectl get pods{where} -o 'custom-columns={shown}'"

@@ -144,9 +144,7 @@ def _read(
                 found.skipped[data.reason] += 1
             else:
                 path = walk.spoken(walk.shown(candidate.place))
-                found.unreadable.append(
-                    Unreadable(path, 0, 0, data.reason, quiet=data.is_quiet)
-                )
+                found.unreadable.append(Unreadable(path, 0, 0, data.reason, quiet=data.is_quiet))
         else:
             found.read += 1
             _take(found, candidate, data, words)

@@ -16,6 +16,9 @@ _KUBERNETES: Final = (
     "device-plugin",
     "nominalQuota",
     "managedResources",
+    # A query may match the names of devices by a pattern, and so name none in full.
+    "resource=~",
+    "resource!~",
 )
 """What hangs on devices whatever the vendor: claims, classes, the oldest names, plugins, quotas."""
 
@@ -35,6 +38,9 @@ _CLASS: Final = re.compile(_CLASS_FIELD + rb"\\?[\"']?[ \t]*:[ \t]*\\?[\"']?[^\s
 _POINTER: Final = b"~1"
 _NAMED: Final = re.compile(rb"[\w-]/[A-Za-z0-9][\w.-]*[\"']?[ \t]*[\r\n,}][ \t]*[\"']?quantity\b")
 _ASKED: Final = (b"imits", b"equests", b"esource")
+# Helm writes the dots of a key with a backslash: `limits.example\.com/device`.
+_ESCAPED: Final = b"\\."
+_PARAMETER: Final = re.compile(rb"(?:imits|equests|elector)\.[\w-]+\\")
 
 
 # Pods that use claims need no other word of ours. The list itself is looked for: a schema of a
@@ -65,6 +71,8 @@ def is_worth_parsing(data: bytes, words: tuple[bytes, ...]) -> bool:
     if any(word in data for word in _ASKED) and (
         _KEY.search(data) or _POINTER in data or _NAMED.search(data)
     ):
+        return True
+    if _ESCAPED in data and _PARAMETER.search(data):
         return True
     if b"laims" in data and _CLAIMS.search(data):
         return True
@@ -110,11 +118,19 @@ def _in_metrics(rule: Rule) -> Iterator[str]:
     """Domains as metrics write them, with a dot at least for others are too common; and metrics."""
     for resource in rule.container.resources if rule.container else ():
         for literal in _literals(resource.name, resource.pattern):
-            domain, slash, _ = literal.partition("/")
-            if slash and "." in domain:
-                yield _UNSAFE.sub("_", f"{domain}/")
+            yield from _metric_domain(literal)
+    for label in rule.placement.labels if rule.placement else ():
+        if label.writer == "plugin":
+            for literal in _literals(label.key, label.pattern):
+                yield from _metric_domain(literal)
     for metric in rule.telemetry.metrics if rule.telemetry else ():
         yield from _literals(metric.name, metric.pattern)
+
+
+def _metric_domain(name: str) -> Iterator[str]:
+    domain, slash, _ = name.partition("/")
+    if slash and "." in domain:
+        yield _UNSAFE.sub("_", f"{domain}/")
 
 
 def _domain(name: str) -> str:

@@ -69,7 +69,8 @@ def changes(
     inside = {id(f) for pod in found for f in pod.findings}
     made += outside.changes([f for f in _loose(findings) if id(f) not in inside], context)
     made += together.bridges(found, context)
-    context = replace(together.with_users(found, made, context), left=together.left(made))
+    context = together.with_users(found, made, context)
+    context = replace(context, left=together.left(made), moved=together.moved(made))
     for name, translate in _USAGES.items():
         made += translate([f for f in findings if f.usage == name], context)
     told = {id(f) for change in made for f in change.findings}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from migrate import kube
-from migrate.model import ABSENT, Change, Field, Finding, Manifest, at
+from migrate.model import ABSENT, Change, Field, Finding, Manifest, PhaseName, at
 from migrate.read import ruleset
 from migrate.translate.context import Context, because, joined
 
@@ -39,7 +39,9 @@ def explained(findings: list[Finding], context: Context, places: Mapping[str, li
             *(_filled(note, holes) for note in notes if note),
             *((limit,) if limit and maps else ()),
             *told,
+            *(_of_parts(names, context) if known.advertises else ()),
         ),
+        known.phase,
     )
 
 
@@ -203,10 +205,25 @@ def _of_label(name: str, context: Context) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{name}: {label.why}" for _, label in known if label.why))[:1]
 
 
-def left(findings: tuple[Finding, ...], why: str, notes: tuple[str, ...] = ()) -> Change:
-    """The change of phase prepare that leaves these findings to a person."""
+def _of_parts(names: Iterable[str], context: Context) -> Iterable[str]:
+    """What the rules say of those names that are no whole devices, each sentence once."""
+    known = {name: ruleset.resource(context.rules, name) for name in names}
+    said: dict[str, list[str]] = {}
+    for name, match in known.items():
+        if match and match.resource.maps != "exact" and match.resource.why:
+            said.setdefault(match.resource.why, []).append(name)
+    return [f"{', '.join(of)}: {why}" for why, of in said.items()]
+
+
+def left(
+    findings: tuple[Finding, ...],
+    why: str,
+    notes: tuple[str, ...] = (),
+    phase: PhaseName = "prepare",
+) -> Change:
+    """The change that leaves these findings to a person."""
     return Change(
-        phase="prepare",
+        phase=phase,
         manifest=findings[0].manifest,
         findings=findings,
         why=why,

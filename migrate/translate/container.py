@@ -134,7 +134,7 @@ def _refusal(container: kube.Container, name: str, limit: Any, request: Any) -> 
         return f"only requests ask for {name}, and Kubernetes wants the limit as well: add it"
     count = kube.whole(limit)
     if count is None:
-        return _not_a_count(name, limit)
+        return not_a_count(name, limit)
     if request is not ABSENT and kube.whole(request) != count:
         return (
             f"limits ask for {as_text(limit)} and requests for {as_text(request)} {name}: "
@@ -145,7 +145,8 @@ def _refusal(container: kube.Container, name: str, limit: Any, request: Any) -> 
     return ""
 
 
-def _not_a_count(name: str, value: Any) -> str:
+def not_a_count(name: str, value: Any) -> str:
+    """Why a value is no whole number of a resource, and what to do."""
     said = as_text(value)
     if isinstance(value, Mapping | list):
         return f"the count of {name} is filled in by a template: plan the rendered output"
@@ -316,5 +317,5 @@ def renames(asks: Iterable[Ask], names: Mapping[str, str]) -> tuple[Edit, ...]:
 
 
 def of_pod(findings: Iterable[Finding], pod: kube.PodSpec) -> tuple[Finding, ...]:
-    """The findings that stand inside a pod."""
-    return tuple(f for f in findings if pod.holds(f.field))
+    """The findings that stand inside a pod; what stands in a string there is none of its fields."""
+    return tuple(f for f in findings if not f.note and pod.holds(f.field))

@@ -42,6 +42,8 @@ class Context:
     creations: Mapping[str, Creation] = field(default_factory=dict)
     left: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     """Per extended resource, the requests for it that this plan leaves as they are."""
+    moved: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Per extended resource, the namespaces with requests for it that this plan takes away."""
     users: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Per DeviceClass of this plan, the namespaces whose pods ask for it."""
 

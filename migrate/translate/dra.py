@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from migrate import kube
@@ -17,15 +16,12 @@ from migrate.model import (
     Finding,
     Manifest,
     PhaseName,
-    Safety,
     at,
     fields,
 )
-from migrate.translate import claims
-from migrate.translate.context import Context, joined
+from migrate.translate import claims, upgraded
+from migrate.translate.context import Context
 
-_CEL: Final = frozenset({selectors.SLASH, selectors.VALUE, selectors.COMPARED})
-_LOOKED_AT: Final = mistakes.NOTED | {mistakes.STRAY}
 _PODS: Final = frozenset({podclaims.SOURCE, podclaims.INLINED})
 _LABEL_SINCE: Final = 34
 
@@ -73,9 +69,9 @@ def _of_object(
         yield from _refused(manifest, phase, blocking, (*by_version, *mended, *noted))
     elif by_version or mended:
         own = (*by_version, *mended, *noted)
-        yield _upgrade(manifest, phase, own, _Step(where, body, found, to), context)
+        yield upgraded.change(manifest, phase, own, upgraded.Step(where, body, found, to), context)
     for finding in others:
-        yield _manual(manifest, phase, (finding,), finding.note)
+        yield upgraded.manual(manifest, phase, (finding,), finding.note)
 
 
 def _refused(
@@ -89,124 +85,7 @@ def _refused(
         own = (finding, *(waiting if finding is blocking[0] else ()))
         if finding.resource == mistakes.CLASSIC:
             own = tuple(sorted(own, key=lambda f: (f.line, f.column)))
-        yield _manual(manifest, phase, own, _notes(own))
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """An object at `where` in its manifest, the version it is in and the one it goes to."""
-
-    where: Field
-    body: Mapping[str, Any]
-    found: str
-    to: str
-
-    @property
-    def edits(self) -> tuple[Edit, ...]:
-        new = upgrade.upgraded(self.body, self.to)
-        if "spec" in new:
-            new["spec"] = _with_cel(new["spec"])
-        return tuple(upgrade.edits(self.body, new, self.where))
-
-
-def _upgrade(
-    manifest: Manifest,
-    phase: PhaseName,
-    findings: tuple[Finding, ...],
-    step: _Step,
-    context: Context,
-) -> Change:
-    old, new = f"{kube.GROUP}/{step.found}", f"{kube.GROUP}/{step.to}"
-    is_newer = old != new
-    mistaken = tuple(dict.fromkeys(f.resource for f in findings if f.note))
-    before = (*((old,) if is_newer or not mistaken else ()), *mistaken)
-    says = (*([new] if is_newer else []), *_said(step.body, step.to, mistaken))
-    why = _why(str(step.body["kind"]), step) if is_newer else _notes(findings)
-    if manifest.origin.readonly and manifest.origin.via != "stream":
-        asked = f"; what it is to say: {', '.join(says)}" if says else ""
-        return _manual(manifest, phase, findings, f"{manifest.origin.readonly}{asked}", before)
-    if not step.edits:
-        return _manual(manifest, phase, findings, _nothing_newer(step, context), before)
-    return Change(
-        phase=phase,
-        manifest=manifest,
-        findings=findings,
-        edits=step.edits,
-        safety=_safety(findings),
-        why=why,
-        before=before,
-        after=says,
-        notes=(_notes(findings),) if is_newer and mistaken else (),
-    )
-
-
-def _safety(findings: Iterable[Finding]) -> Safety:
-    """A form has one meaning; an expression that was put right wants a look."""
-    return "review" if any(f.resource in _CEL | _LOOKED_AT for f in findings) else "safe"
-
-
-def _notes(findings: Iterable[Finding]) -> str:
-    return joined(f.note for f in findings)
-
-
-def _said(body: Mapping[str, Any], to: str, mistaken: Iterable[str]) -> tuple[str, ...]:
-    """What else becomes of the object, in few words."""
-    new = upgrade.upgraded(body, to)
-    places = [edit.field for edit in upgrade.edits(body, new)]
-    said = {
-        "request fields under exactly": any(f[-1] == "exactly" for f in places)
-        and not upgrade.is_flat(to),
-        "request fields beside the name": any(f[-1] == "exactly" for f in places)
-        and upgrade.is_flat(to),
-        "devices without basic": any(f[-1] == "basic" for f in places),
-        "capacities as objects": any(f[-2] == "capacity" for f in places if len(f) > 1),
-        "no empty nodeName": ("spec", "nodeName") in places,
-        "no allNodes: false": ("spec", "allNodes") in places,
-        "no fields of classic DRA": mistakes.STRAY in mistaken,
-        "selectors that compile": bool(_CEL.intersection(mistaken)),
-    }
-    return tuple(words for words, is_so in said.items() if is_so)
-
-
-def _why(kind: str, step: _Step) -> str:
-    end = upgrade.gone(kind, step.found)
-    until = f"Kubernetes serves {step.found} until 1.{end - 1}; " if end else ""
-    return f"{until}{step.to} says the same"
-
-
-def _nothing_newer(step: _Step, context: Context) -> str:
-    kind, minor = str(step.body["kind"]), context.target.minor
-    there = upgrade.serving(kind, minor)
-    begins, first = upgrade.begins(kind, step.found), upgrade.first(kind)
-    if step.found in there or not begins:
-        return (
-            f"the Kubernetes planned for serves nothing newer of {kind} than {step.found}: plan "
-            f"again for 1.{first}, which serves v1"
-        )
-    has = f"serves only {' and '.join(there)}" if there else "has no such kind"
-    came = (
-        f"{step.found} of {kind} comes with 1.{begins}"
-        if begins > minor
-        else (f"{step.found} of {kind} is gone from 1.{upgrade.gone(kind, step.found)}")
-    )
-    return (
-        f"{came}, and the Kubernetes planned for, 1.{minor}, {has}, so it refuses the object: plan "
-        f"for 1.{max(begins, minor)} or later" + (f", or write {there[0]}" if there else "")
-    )
-
-
-def _with_cel(value: Any) -> Any:
-    """A part of an object with the selectors in it put right; drivers' parameters are theirs."""
-    if isinstance(value, Mapping):
-        return {k: v if k == "opaque" else _selector(k, v) for k, v in value.items()}
-    return [_with_cel(item) for item in value] if isinstance(value, list) else value
-
-
-def _selector(key: str, value: Any) -> Any:
-    if key != "cel" or not isinstance(value, Mapping):
-        return _with_cel(value)
-    text = value.get("expression")
-    return {**value, "expression": selectors.mended(text)} if isinstance(text, str) else value
+        yield upgraded.manual(manifest, phase, own, upgraded.notes(own))
 
 
 def _of_others(
@@ -224,10 +103,10 @@ def _of_others(
     for finding in left:
         if finding.resource == mistakes.ADMIN_LABEL:
             yield _label(finding, context)
-        elif finding.resource in _CEL and not manifest.origin.readonly:
+        elif finding.resource in upgraded.CEL and not manifest.origin.readonly:
             expressions.setdefault(finding.field, []).append(finding)
         else:
-            yield _manual(manifest, "claim", (finding,), finding.note)
+            yield upgraded.manual(manifest, "claim", (finding,), finding.note)
     for own in expressions.values():
         yield _expression(tuple(own))
 
@@ -240,7 +119,7 @@ def _of_pod(pod: kube.PodSpec, findings: Iterable[Finding]) -> tuple[Finding, ..
     return tuple(
         f
         for f in inside
-        if f.resource in _PODS or (f.resource in _CEL and f.field[: len(place) + 1] in gone)
+        if f.resource in _PODS or (f.resource in upgraded.CEL and f.field[: len(place) + 1] in gone)
     )
 
 
@@ -262,10 +141,10 @@ def _pod(
         made = tuple(upgrade.edits(entry, new, pod.at("resourceClaims", number)))
         edits += made
         says += [f"{k}: {v}" for k, v in new.items() if k != "name" and made]
-    why = _notes(findings)
+    why = upgraded.notes(findings)
     cannot = _cannot(manifest, pod, is_creating=bool(creates))
     if cannot:
-        return _manual(manifest, "claim", findings, f"{cannot}; {why}")
+        return upgraded.manual(manifest, "claim", findings, f"{cannot}; {why}")
     return Change(
         phase="claim",
         manifest=manifest,
@@ -275,7 +154,7 @@ def _pod(
         safety="review" if creates else "safe",
         disruption=kube.restart(manifest.kind) if manifest.kind else "none",
         why=why,
-        before=_before(findings),
+        before=upgraded.before(findings),
         after=tuple(says),
         notes=("look at the new template before the pods restart",) if creates else (),
     )
@@ -296,7 +175,7 @@ def _template(
 ) -> Creation:
     """The ResourceClaimTemplate that a pod held inside itself."""
     to = context.target.api_version
-    inner = {"spec": _with_cel(upgrade.claim_spec(spec, to))}
+    inner = {"spec": upgraded.with_cel(upgrade.claim_spec(spec, to))}
     parts = (manifest.name or "pod", entry)
     stem = kube.dns_label(*parts, limit=kube.LABEL_LENGTH - 7)
     metadata = {"name": f"{stem}-{claims.digest(inner)}"}
@@ -317,7 +196,7 @@ def _label(finding: Finding, context: Context) -> Change:
     manifest = finding.manifest
     if context.target.minor < _LABEL_SINCE or manifest.origin.readonly:
         why = manifest.origin.readonly or f"it stays until the cluster is newer: {finding.note}"
-        return _manual(manifest, "prepare", (finding,), why)
+        return upgraded.manual(manifest, "prepare", (finding,), why)
     old = at(manifest.body, finding.field)
     return Change(
         phase="prepare",
@@ -345,28 +224,7 @@ def _expression(findings: tuple[Finding, ...]) -> Change:
         findings=findings,
         edits=(Edit(field, old, selectors.mended(old)),),
         safety="review",
-        why=_notes(findings),
-        before=_before(findings),
+        why=upgraded.notes(findings),
+        before=upgraded.before(findings),
         after=("a selector that compiles",),
     )
-
-
-def _manual(
-    manifest: Manifest,
-    phase: PhaseName,
-    findings: tuple[Finding, ...],
-    why: str,
-    before: tuple[str, ...] = (),
-) -> Change:
-    return Change(
-        phase=phase,
-        manifest=manifest,
-        findings=findings,
-        why=why,
-        before=before or _before(findings),
-    )
-
-
-def _before(findings: Iterable[Finding]) -> tuple[str, ...]:
-    said = (f"{f.resource}: {f.quantity}" if f.quantity else f.resource for f in findings)
-    return tuple(dict.fromkeys(said))

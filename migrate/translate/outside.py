@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from migrate import kube
@@ -12,6 +13,8 @@ from migrate.translate import claims, container, placement, runtime
 from migrate.translate.context import Context, because, joined
 
 _MAPS: Final = frozenset({"limits", "requests"})
+_TEMPLATE: Final = "it stands in a template, outside any pod: plan what it is rendered to"
+_LITERAL: Final = re.compile(r"[\"'](?P<name>[^\"']+)[\"']")
 _FOLLOWS: Final = "it stands outside a pod: it follows whatever renders it"
 
 
@@ -27,12 +30,15 @@ def changes(findings: Iterable[Finding], context: Context) -> list[Change]:
 
 def _change(findings: tuple[Finding, ...], context: Context) -> Change:
     first = findings[0]
+    notes = tuple(dict.fromkeys(f.note for f in findings if f.note))
     if first.usage != "container":
-        return _manual(findings, joined(_meant(findings, context)) or _FOLLOWS)
+        return _manual(findings, joined((*_meant(findings, context), *notes)) or _FOLLOWS)
+    if "{{" in first.resource:
+        return _manual(findings, _filled_in(first.resource, context))
     match = ruleset.resource(context.rules, first.resource)
     short = _shorthand(first)
     if match is None or match.resource.maps != "exact":
-        said = (container.unmapped(match), short.why if short else "")
+        said = (container.unmapped(match), short.why if short else "", *notes)
         return _manual(findings, joined(said))
     if short and not short.is_carried:
         return _manual(findings, short.why)
@@ -42,6 +48,9 @@ def _change(findings: tuple[Finding, ...], context: Context) -> Change:
             findings,
             f"a count of 0 asks for nothing, but may override another: {_why(first, context)}",
         )
+    if notes and None in counts and first.quantity not in kube.DONE:
+        uncounted = container.not_a_count(first.resource, first.quantity)
+        return _manual(findings, joined((uncounted, _why(first, context))))
     whole = len(counts) == 1 and None not in counts
     is_served = kube.serves(context.target, "DRAExtendedResource")
     if context.options.strategy == "claim" or not is_served or not whole:
@@ -62,6 +71,8 @@ def _meant(findings: tuple[Finding, ...], context: Context) -> Iterator[str]:
     marks = [f for f in findings if f.usage == "runtime"]
     yield from (said for said, _ in runtime.said(marks, context.rules))
     for finding in findings:
+        if finding.quantity in kube.DONE:
+            continue
         known = ruleset.label(context.rules, finding.resource)
         labels = [(rule, label) for rule, label in known if label.writer == "plugin"]
         if finding.usage == "placement" and labels:
@@ -95,9 +106,35 @@ def _why(finding: Finding, context: Context) -> str:
     release = kube.release(finding.field, kube.releases(manifest, context.sources))
     if told := kube.claims_elsewhere(release):
         return f"{told} (here it is {release.version})" if release and release.version else told
-    place = kube.place(manifest.api_version, manifest.kind, finding.field)
+    if finding.note and release is None:
+        return joined((finding.note, _right_there(finding)))
+    if manifest.origin.via == "template" and not manifest.kind:
+        return _TEMPLATE
+    field = (*release.values, "resources") if finding.note and release else finding.field
+    place = kube.place(manifest.api_version, manifest.kind, field)
     why = place.why or "there is no pod here that could hold a claim: plan what it is rendered to"
     return f"{why}; claims go to {place.switch}" if place.switch else why
+
+
+def _right_there(finding: Finding) -> str:
+    """What the kind says of claims in this very string, "" where it says nothing."""
+    place = kube.place(finding.manifest.api_version, finding.manifest.kind, finding.field)
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in finding.field)
+    return place.why if place.switch and place.switch == "".join(steps).lstrip(".") else ""
+
+
+def _filled_in(name: str, context: Context) -> str:
+    """Why nothing is known of a resource that a template names, and what it is called else."""
+    said = "a template fills in the name of the resource"
+    named = {each["name"] for each in _LITERAL.finditer(name)}
+    named = {each for each in named if kube.is_device_resource(each)}
+    if len(named) != 1:
+        return f"{said}: plan what it is rendered to"
+    default = named.pop()
+    match = ruleset.resource(context.rules, default)
+    known = f"rule {match.rule.name} knows" if match else "no rule knows"
+    rendered = "plan what it is rendered to"
+    return f"{said}; where none is given it is {default}, which {known}: {rendered}"
 
 
 def _nowhere(finding: Finding) -> kube.Container:
@@ -164,8 +201,12 @@ def _manual(findings: tuple[Finding, ...], why: str) -> Change:
 
 
 def _before(findings: tuple[Finding, ...]) -> tuple[str, ...]:
-    said: Mapping[str, None] = dict.fromkeys(
-        f"{f.quantity} × {f.resource}" if f.usage == "container" else f"{f.resource}={f.quantity}"
-        for f in findings
-    )
-    return tuple(said)
+    return tuple(dict.fromkeys(map(_said, findings)))
+
+
+def _said(finding: Finding) -> str:
+    if finding.quantity in kube.DONE:
+        return f"{finding.resource}, {finding.quantity}"
+    if finding.usage == "container" and finding.quantity:
+        return f"{finding.quantity} × {finding.resource}"
+    return f"{finding.resource}={finding.quantity}" if finding.quantity else finding.resource

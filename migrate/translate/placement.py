@@ -133,6 +133,11 @@ def condition(
     return Condition(rule.driver, cel, device_class, said)
 
 
+def is_of_plugin(key: str, rules: tuple[Rule, ...]) -> bool:
+    """Whether a node label vanishes with the plugin's stack."""
+    return any(label.writer == "plugin" for _, label in ruleset.label(rules, key))
+
+
 def _is_meant(label: Label, values: Any) -> bool:
     """Whether one of the values is one that this label's writer writes."""
     return any(ruleset.label_value(label, as_text(value)) for value in values or ())

@@ -89,6 +89,7 @@ def _without_devices(pod: Pod, findings: tuple[Finding, ...], context: Context) 
     marks = (
         *(reasons.dangers(pod, context) or reasons.notes(pod, context)),
         *reasons.labels_beside_claims(pod, context),
+        *reasons.labels_without_devices(pod, context),
         *placement.topologies(pod.spec, context.rules),
     )
     if not pod.has_claims:

@@ -35,6 +35,9 @@ def _of_object(
     maps: dict[Field, list[_Counted]] = {}
     manual: dict[str, list[Finding]] = {}
     explained: list[Finding] = []
+    known = kube.bound(findings[0].manifest.group, findings[0].manifest.kind)
+    if known and known.advertises:
+        return [bounds.explained(findings, context, places)]
     shares = bounds.shares(dict.fromkeys(_plain(f.resource) for f in findings), context)
     shared = tuple(f for f in findings if _plain(f.resource) in shares)
     if shared:
@@ -143,7 +146,7 @@ def _kept(field: Field, counted: list[_Counted], context: Context) -> list[Chang
     findings = tuple(c.finding for c in counted)
     before = tuple(f"{f.resource}: {f.quantity}" for f in findings)
     hard = at(manifest.body, field)
-    wanted = _bounds(counted, context, manifest.namespace)
+    wanted = _bounds(counted, context, kube.bounded(manifest))
     missing = {key: members for key, members in wanted.items() if key not in hard}
     edits = tuple(
         Edit((*field, key), ABSENT, _sum(members, hard)) for key, members in missing.items()
@@ -164,29 +167,51 @@ def _kept(field: Field, counted: list[_Counted], context: Context) -> list[Chang
     if by_name:
         why = "pods go on asking by name, so the old bound stays; nothing is left to add"
         return [prepare if edits else bounds.left(findings, why)]
+    unseen = _unseen(counted, context)
     retire = Change(
         phase="retire",
         manifest=manifest,
         findings=findings,
         edits=tuple(Edit(f.field, at(manifest.body, f.field), ABSENT) for f in findings),
-        safety="review" if reasons else "safe",
-        why="no pod asks by this name any more, and claims are bounded by their class",
+        safety="review" if reasons or unseen else "safe",
+        why="claims are bounded by their class, and what asks by the old name "
+        + ("has to be looked for" if unseen else "moves before"),
         before=before,
         after=tuple(f"{key}: {as_text(hard.get(key, _sum(m, hard)))}" for key, m in wanted.items()),
-        notes=() if edits else reasons,
+        notes=(*unseen, *(() if edits else reasons)),
     )
-    if still := _still(counted, context, manifest.namespace):
+    if still := _still(counted, context):
         said = f"{still.manifest.label} ({still.manifest.origin.path}:{still.line})"
         why = f"{said} still asks for {still.resource} by name: take the old bound away after it"
         retire = replace(retire, edits=(), safety="manual", after=(), notes=(), why=why)
     return [prepare, retire] if edits else [retire]
 
 
-def _still(counted: list[_Counted], context: Context, namespace: str) -> Finding | None:
-    """The first request in the namespace that this plan leaves, of a resource that is bounded."""
-    spaces = {"", namespace}
+def _still(counted: list[_Counted], context: Context) -> Finding | None:
+    """The first request that this plan leaves, and that may be one of those that are bounded."""
+    bound = counted[0].finding.manifest
     left = (f for one in counted for f in context.left.get(_plain(one.finding.resource), ()))
-    return next((f for f in left if not namespace or f.manifest.namespace in spaces), None)
+    return next((f for f in left if kube.is_bounded(bound, f.manifest.namespace)), None)
+
+
+def _unseen(counted: list[_Counted], context: Context) -> tuple[str, ...]:
+    """Why the old bounds are not known to be done with, in one sentence; nothing where they are.
+
+    Shape: a name that no workload of the namespace asks for among the inputs may be asked for by
+    pods that were not read.
+    """
+    space = kube.bounded(counted[0].finding.manifest)
+    names = dict.fromkeys(_plain(one.finding.resource) for one in counted)
+    unseen = [name for name in names if space not in context.moved.get(name, ())]
+    if not unseen:
+        return ()
+    where = f"namespace {space}" if space else "the quota's namespace, which it does not name,"
+    said = (
+        f"no workload of {where} that asks for {', '.join(unseen)} is among the inputs, so whether "
+        "pods still ask by name is not known: this takes their bound away, so look for them first "
+        "(phase retire has the question)"
+    )
+    return (said,)
 
 
 def _bounds(

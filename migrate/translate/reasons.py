@@ -97,6 +97,24 @@ def labels_beside_claims(pod: Pod, context: Context) -> tuple[str, ...]:
     return (*([moved] if said else ()), *kept)
 
 
+def labels_without_devices(pod: Pod, context: Context) -> tuple[str, ...]:
+    """What becomes of the plugin's labels by which a pod is placed that asks for no device."""
+    if pod.has_claims:
+        return ()
+    placed = (
+        f.resource for f in pod.findings if f.usage == "placement" and "topologyKey" not in f.field
+    )
+    keys = [key for key in dict.fromkeys(placed) if placement.is_of_plugin(key, context.rules)]
+    if not keys:
+        return ()
+    said = (
+        f"what writes {' and '.join(keys)} goes with the plugin, and no node has "
+        f"{'them' if len(keys) > 1 else 'it'} then: place the pod by another label before that, or "
+        "keep what writes it"
+    )
+    return (said,)
+
+
 def before(findings: tuple[Finding, ...]) -> tuple[str, ...]:
     """What a person reads of today: counts per resource, then labels."""
     counts: dict[tuple[str, str], None] = {}

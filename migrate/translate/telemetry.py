@@ -10,6 +10,7 @@ from migrate.model import Change, Finding
 from migrate.translate.context import Context
 
 _POLICY: Final = "policy"
+_IS_LEFT_OUT: Final = "left out"
 _POD: Final = (
     "a pod with a claim has no {name} in its requests and drops out of this query, which looks as "
     "if nothing used the devices: beside it, count ResourceClaims by their "
@@ -28,6 +29,20 @@ _QUOTA: Final = (
 _OTHER: Final = (
     "what uses a claim does not carry the name {name}, so it is no longer counted here: count "
     "ResourceClaims and the devices of ResourceSlices beside it"
+)
+_LEFT_OUT: Final = (
+    "this query leaves {name} out, of which there is less and less as devices are claimed: it goes "
+    "on finding the same, and at the end has nothing to leave out"
+)
+_QUOTA_LEFT_OUT: Final = (
+    "this query leaves {name} out, and would count the bound on claims, "
+    "<class>.deviceclass.resource.k8s.io/devices: leave that out beside it"
+)
+_LABEL: Final = (
+    "what writes the node label that is {name} here goes with the device plugin, and then no node "
+    "has it: what asks by it finds nothing, and what groups by it puts all nodes together; count "
+    "the devices of ResourceSlices by their attributes instead, or keep what writes the label for "
+    "as long as this is asked"
 )
 _RULED: Final = (
     "a pod with a claim has no {name} in its limits, so this policy passes it by, or refuses it: "
@@ -65,11 +80,15 @@ def changes(findings: Iterable[Finding], context: Context) -> tuple[Change, ...]
 
 
 def _why(finding: Finding, context: Context) -> str:
-    if finding.note:
+    if finding.note not in {"", _IS_LEFT_OUT}:
         return finding.note
-    if finding.quantity == _POLICY:
-        return _RULED.format(name=finding.resource)
     why = next((why for start, why in _WHYS if finding.quantity.startswith(start)), _OTHER)
+    if finding.note:
+        why = _QUOTA_LEFT_OUT if why is _QUOTA else _LEFT_OUT
+    elif finding.quantity == _POLICY:
+        why = _RULED
+    elif "label_" in finding.resource:
+        why = _LABEL
     said = why.format(name=finding.resource)
     is_bridged = why is _POD and kube.serves(context.target, "DRAExtendedResource")
     return said + _BRIDGED if is_bridged else said

@@ -59,6 +59,16 @@ def left(made: Iterable[Change]) -> dict[str, tuple[Finding, ...]]:
     return left
 
 
+def moved(made: Iterable[Change]) -> dict[str, frozenset[str]]:
+    """Per extended resource, the namespaces of workloads whose requests for it are edited away."""
+    moved: dict[str, set[str]] = {}
+    for change in made:
+        for finding in change.findings if change.phase == "claim" and change.edits else ():
+            if finding.usage == "container":
+                moved.setdefault(finding.resource, set()).add(finding.manifest.namespace)
+    return {name: frozenset(spaces) for name, spaces in moved.items()}
+
+
 def with_common(made: list[Change]) -> list[Change]:
     """The changes, with each claim that pods of several files name in a change before theirs."""
     users: dict[tuple[str, str], list[Change]] = {}

@@ -8,7 +8,7 @@ and are resolved, when asked for, as kubectl resolves them. No function here cal
 from __future__ import annotations
 
 from migrate.yamltext.documents import Document, Text
-from migrate.yamltext.inside import Inside, inside
+from migrate.yamltext.inside import Inside, String, inside, string
 from migrate.yamltext.meaning import intended
 from migrate.yamltext.nodes import LIMITS, Limits, Node
 from migrate.yamltext.objects import dump
@@ -25,6 +25,7 @@ __all__ = [
     "Limits",
     "Node",
     "Splice",
+    "String",
     "Text",
     "byte_splices",
     "dump",
@@ -35,4 +36,5 @@ __all__ = [
     "mask",
     "parse",
     "resolve",
+    "string",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from textwrap import dedent
 from typing import Final
@@ -34,12 +34,12 @@ _BLANKS: Final = frozenset("ntrvNLP_ \t\r\n\x85\u2028\u2029")
 """What stands behind a backslash for a blank, or for nothing at all."""
 
 
-class _String:
+class String:
     """A string's text, and where each of its characters stands in the outermost text."""
 
     __slots__ = ("_offsets", "_outer", "_source", "level", "node", "text")
 
-    def __init__(self, source: str, node: Node, outer: _String | None) -> None:
+    def __init__(self, source: str, node: Node, outer: String | None) -> None:
         self.node = node
         self.text = _text(node)
         self.level: int = outer.level + 1 if outer else 1
@@ -108,7 +108,7 @@ class Inside:
     document: Document
     field: Field
     name: Node
-    string: _String
+    string: String
 
     def position(self, field: Field) -> tuple[int, int]:
         """Line and column, from 1, of what `field` names, or else of the name of the string."""
@@ -117,30 +117,47 @@ class Inside:
         return place or (self.name.line, self.name.column)
 
 
+def string(source: str, positions: Document | Inside, field: Field) -> String | None:
+    """The string at `field`, None where none stands there; `source` is the outermost text."""
+    outer = None if isinstance(positions, Document) else positions.string
+    if isinstance(positions, Document):
+        node = positions.node(field)
+    else:
+        trail = trail_of(positions.document.root, field[len(positions.field) :])
+        node = trail[-1][1] if len(trail) == len(field) - len(positions.field) + 1 else None
+    if node is None or node.kind != "scalar":
+        return None
+    return String(outer.text if outer else source, node, outer)
+
+
 def inside(
-    source: str, document: Document, within: Field, words: re.Pattern[str]
+    source: str, document: Document, within: Field, is_wanted: Callable[[str], object]
 ) -> tuple[Inside, ...]:
-    """The documents of all strings below `within` in which `words` is found, scalars left out.
+    """The documents of all strings below `within` that are wanted, scalars left out.
 
     Shape: strings inside strings come behind the one they stand in; one that does not parse, or
     has aliases, is left out. `source` is the text of `document`.
     """
     root = document.node(within)
-    found = list(_of_tree(source, root, within, words, None))
+    found = list(_of_tree(source, root, within, is_wanted, None))
     for each in found:
         if each.string.level < _LEVELS:
             text, top = each.string.text, each.document.root
-            found += _of_tree(text, top, each.field, words, each)
+            found += _of_tree(text, top, each.field, is_wanted, each)
     return tuple(found)
 
 
 def _of_tree(
-    source: str, root: Node | None, field: Field, words: re.Pattern[str], outer: Inside | None
+    source: str,
+    root: Node | None,
+    field: Field,
+    is_wanted: Callable[[str], object],
+    outer: Inside | None,
 ) -> Iterator[Inside]:
     """The documents of the strings of one tree; `source` is the text that it was read from."""
     stack: list[tuple[Field, Node, Node]] = []
     # Few trees have such strings, and their fields cost more than a look at every node.
-    if root is not None and any(_is_text(node, words) for node in walk(root)):
+    if root is not None and any(_is_text(node, is_wanted) for node in walk(root)):
         stack.append((field, root, root))
     while stack:
         field, name, node = stack.pop()
@@ -149,18 +166,18 @@ def _of_tree(
         elif node.kind == "sequence":
             items = list(enumerate(node.entries))
             stack += [((*field, number), item, item) for number, item in reversed(items)]
-        elif _is_text(node, words):
-            string = _String(source, node, outer.string if outer else None)
+        elif _is_text(node, is_wanted):
+            string = String(source, node, outer.string if outer else None)
             for document in _documents(string.text):
                 yield Inside(document, field, outer.name if outer else name, string)
 
 
-def _is_text(node: Node, words: re.Pattern[str]) -> bool:
-    """Whether a node is a string that can be a collection's text and holds one of the words."""
+def _is_text(node: Node, is_wanted: Callable[[str], object]) -> bool:
+    """Whether a node is a string that can be a collection's text and is wanted."""
     if node.kind != "scalar" or node.tag not in (None, STR):
         return False
     raw = node.raw
-    return ("\n" in raw or raw.startswith(("{", "["))) and words.search(raw) is not None
+    return ("\n" in raw or raw.startswith(("{", "["))) and bool(is_wanted(raw))
 
 
 def _text(node: Node) -> str:
