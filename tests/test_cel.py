@@ -6,13 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from migrate.kube import cel
+from migrate.kube import cel, selectors
 from migrate.read import ruleset
-from tests.oracle.ask import Oracle
+from tests.oracle.ask import NoAnswer, Oracle
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 CHECKED = re.compile(
@@ -27,7 +28,13 @@ WHERE = re.compile(r"ERROR: <input>:-?[0-9]+:[0-9]+: (.*)")
 
 def parses(oracle: Oracle, text: str) -> bool:
     """Whether the real compiler gets past the syntax of an expression."""
-    answer = oracle.ask("compile", expression=text)
+    try:
+        answer = oracle.ask("compile", expression=text)
+    except NoAnswer as error:
+        # It folds constants after parsing, and falls over bytes that are the key of a map.
+        if "unhashable type" not in str(error):
+            raise
+        return True
     if answer["compiles"]:
         return True
     said = WHERE.findall(answer["error"]) or [answer["error"]]
@@ -102,6 +109,7 @@ WHOLE = st.recursive(st.one_of(LITERALS, NAMES), larger, max_leaves=6)
 
 @settings(max_examples=1500)
 @given(WHOLE)
+@example(text='{b"\\xff": "a"}.has')
 def test_what_the_grammar_makes_is_taken(oracle: Oracle, text: str) -> None:
     assert cel.refused(text) is None
     assert parses(oracle, text)
@@ -230,6 +238,33 @@ def ruled() -> list[str]:
         for label in rule.placement.labels if rule.placement else ():
             found.update((label.guard, label.number, *(value.cel for value in label.values)))
     return sorted(re.sub(r"\{\w+\}", "7", each) for each in found if each)
+
+
+M = 'device.attributes["d.example.com"]'
+OPTIONAL = 'device.attributes[?"d.example.com"]'
+
+
+@pytest.mark.parametrize("call", ['matches("^X")', 'contains("X")', 'startsWith("X")'])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        f"{M}.m",
+        f'{M}.?m.orValue("")',
+        f'({M}.?m.orValue(""))',
+        f'{M}.?m.or(optional.of("")).value()',
+        f'{M}[?"m"].or(optional.of("")).orValue("")',
+        f'{OPTIONAL}.m.orValue("")',
+        f'{OPTIONAL}["m"].orValue("")',
+        f'{OPTIONAL}.?m.orValue("")',
+        f'{OPTIONAL}[?"m"].value()',
+    ],
+)
+def test_what_costs_too_much_is_told(oracle: Oracle, asked: str, call: str) -> None:
+    """Where the compiler refuses a call on an optional string, and nowhere else."""
+    text = f"{asked}.{call}"
+    is_told = selectors.UNBOUND in {name for name, _, _ in selectors.mistakes(text)}
+    answer = oracle.ask("compile", expression=text, minor="1.34")
+    assert is_told == (not answer["compiles"] and "too complex" in answer["error"]), answer
 
 
 def test_the_expressions_of_rules_and_fixtures(oracle: Oracle) -> None:

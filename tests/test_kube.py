@@ -534,7 +534,8 @@ def test_every_shorthand_says_what_is_made_of_it_and_where_that_was_read() -> No
 def test_every_script_says_where_claims_go_and_where_that_was_read() -> None:
     text = (resources.files("migrate") / "data" / "scripts.json").read_text(encoding="utf-8")
     for entry in json.loads(text)["scripts"]:
-        assert entry.keys() == {"marks", "asks", "places", "why", "source"}
+        assert entry.keys() - {"form"} == {"marks", "asks", "places", "why", "source"}
+        assert entry.get("form", "word") in {"word", "key"}
         assert all(entry.values())
         assert kube.script(" ".join(entry["marks"][0])) is not None
     assert kube.script("resources:\n  limits: {nvidia.com/gpu: 1}\n") is None

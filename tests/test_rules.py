@@ -646,7 +646,6 @@ def test_a_label_that_the_plugin_does_not_write_outlives_it(key: str) -> None:
         "nvidia.com/gpu.mode",
         "nvidia.com/gpu.clique",
         "nvidia.com/mig.capable",
-        "nvidia.com/mig.strategy",
         "nvidia.com/mps.capable",
         "nvidia.com/vgpu.present",
         "nvidia.com/gfd.timestamp",
@@ -1016,3 +1015,13 @@ def test_a_file_in_the_wrong_place_is_told_and_not_passed_over(tmp_path: Path, n
 def test_a_directory_without_rules_is_told(tmp_path: Path) -> None:
     assert "no rules are here" in refused(tmp_path)
     assert "no rules are here" in refused(tmp_path / "missing")
+
+
+def test_a_node_that_counts_mig_devices_as_gpus_says_that_a_unit_is_a_part() -> None:
+    ((_, label),) = ruleset.label(RULES, "nvidia.com/mig.strategy")
+    found = ruleset.label_value(label, "single")
+    assert found is not None
+    assert found[0].part
+    other = ruleset.label_value(label, "mixed")
+    assert other is not None
+    assert not other[0].part

@@ -132,6 +132,8 @@ def test_a_matcher_by_pod_is_found_whatever_its_operator(
         f"label_replace({BUSY}, 'who', '$1', 'pod', '(.+)')",
         f'label_join({BUSY}, "who", "/", "Hostname", "exported_namespace")',
         f'{{__name__=~"{BUSY}|x", pod!=""}}',
+        f"label_values({BUSY}, exported_pod)",
+        f"sum(rate({BUSY}[5m])) by (pod) > on () group_left () max(x)",
     ],
 )
 @pytest.mark.parametrize("is_within_json", [False, True])
@@ -152,6 +154,12 @@ def test_a_query_that_reads_what_the_kubelet_tells_is_found(
         f'label_replace({BUSY}, "pod", "$1", "Hostname", "(.+)")',
         f'{BUSY}{{podium="a", gpu_namespaces="b"}}',
         f"sum by (pod_ip) ({BUSY})",
+        f"label_values({BUSY}, Hostname)",
+        f'{BUSY} and on () kube_pod_info{{pod="a"}}',
+        f'label_replace(kube_pod_info, "a", "$1", "pod", "(.*)") * on (node) {BUSY}',
+        f"sum by (pod) (kube_pod_info) > on () group_left () max({BUSY})",
+        f"sum(kube_pod_info) by (pod) > on () group_left () max({BUSY})",
+        "count by (label_nvidia_com_gpu_product) (kube_pod_labels)",
     ],
 )
 def test_a_query_that_reads_nothing_of_the_kubelet_is_left_alone(
@@ -169,6 +177,7 @@ def test_a_query_that_reads_nothing_of_the_kubelet_is_left_alone(
         ('=~"nvidia_com_mig-[0-9]g.*"', [("nvidia_com_mig-.*", "nvidia/mig")]),
         ('=~"nvidia_com_gpu.*"', [("nvidia_com_gpu", "nvidia/gpu")]),
         ('=~"cpu|amd.+"', [("amd.+", "amd/gpu")]),
+        ('=~".*nvidia.*"', [(".*nvidia.*", "nvidia/gpu")]),
         (
             '=~"(nvidia|amd)_com_gpu"',
             [("amd_com_gpu", "amd/gpu"), ("nvidia_com_gpu", "nvidia/gpu")],
@@ -270,6 +279,8 @@ def test_a_node_label_that_stays_is_left_alone(tmp_path: Path, label: str) -> No
         "DCGM_FI_A" + ', "a' * 20000,
         'DCGM_FI_A label_replace(a, "' + "\\" * 40000,
         'DCGM_FI_A{pod="a"} ' * 20000,
+        "DCGM_FI_A " + "({" * 40000,
+        "DCGM_FI_A by (pod) (" * 10000,
     ],
     ids=lambda text: text[:24] + str(len(text)),
 )
@@ -278,6 +289,25 @@ def test_text_that_means_harm_is_read_to_its_end(tmp_path: Path, text: str) -> N
     first, second = alert(text), alert('kube_node_status_allocatable{resource="nvidia_com_gpu"}')
     findings = found(tmp_path / "a.yaml", {"apiVersion": "v1", "kind": "L", "a": [first, second]})
     assert "nvidia_com_gpu" in {f.resource for f in findings}
+
+
+@pytest.mark.parametrize("key", ["description", "summary", "message", "title"])
+def test_what_people_are_told_is_no_query(tmp_path: Path, key: str) -> None:
+    """As a field, and in a string that is JSON or YAML."""
+    said = f'{BUSY}{{pod="a"}} and resource="nvidia_com_gpu"'
+    body = alert("vector(1)")
+    body["spec"]["groups"][0]["rules"][0]["annotations"] = {key: said}
+    assert not found(tmp_path / "a.yaml", body)
+    texts = {"a.json": json.dumps({"panels": [{key: said}]}), "b.yaml": f"a: b\n{key}: {said}\n"}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": texts}
+    assert not found(tmp_path / "a.yaml", config)
+
+
+def test_a_driver_is_no_device_plugin_to_the_kubelet(tmp_path: Path) -> None:
+    """Its counts of plugins have counterparts for drivers, which are named."""
+    query = 'rate(kubelet_device_plugin_registration_total{resource_name="nvidia.com/gpu"}[5m])'
+    [change] = told(found(tmp_path / "a.yaml", alert(query)))
+    assert "dra_operations_duration_seconds" in change.why
 
 
 def test_of_a_dashboard_only_queries_by_pod_are_told(tmp_path: Path) -> None:

@@ -381,6 +381,38 @@ def test_prose_is_a_mention_and_no_place(text: str) -> None:
     assert [a.resource for a in asides()] == ["nvidia.com/gpu"]
 
 
+@pytest.mark.parametrize(
+    ("text", "resource", "quantity"),
+    [
+        (r"resources.limits.nvidia\.com/gpu=1", "nvidia.com/gpu", "1"),
+        (r"helm upgrade a ./a --set 'resources.limits.nvidia\.com/gpu=1'", "nvidia.com/gpu", "1"),
+        (
+            'helm upgrade a \\\n --set resources.requests."nvidia\\.com/gpu"=$N',
+            "nvidia.com/gpu",
+            "",
+        ),
+        ("spark.executor.resource.gpu.vendor=nvidia.com", "nvidia.com/gpu", ""),
+        (
+            "spark.driver.resource.gpu.amount 2\nspark.driver.resource.gpu.vendor nvidia.com",
+            "nvidia.com/gpu",
+            "2",
+        ),
+        (
+            "--conf=spark.kubernetes.node.selector.nvidia.com/gpu.product=A100",
+            "nvidia.com/gpu.product",
+            "A100",
+        ),
+    ],
+)
+def test_flags_and_properties_are_mentions(text: str, resource: str, quantity: str) -> None:
+    """Programs that make pods are told of devices in words of their own."""
+    source = held(text)
+    assert found(config=source) == ()
+    (aside,) = asides()
+    assert (aside.resource, aside.quantity) == (resource, quantity)
+    assert pointed(source, (aside.line, aside.column)).startswith(("nvidia", "spark."))
+
+
 @pytest.mark.parametrize("key", ["description", "alm-examples"])
 def test_examples_are_no_places(key: str) -> None:
     """Neither what a catalog shows nor what describes a field asks for anything."""

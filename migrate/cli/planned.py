@@ -104,12 +104,13 @@ def plan(asked: Asked) -> None:
     objects = tuple(manifest for file in read.files for manifest in file.manifests)
     found = (*detect.findings(read.files, known), *detect.unserved(objects, target))
     findings = tuple(f for f in found if f.usage in usages)
-    translated = translate.changes(findings, known, target, asked.options, objects)
+    asides = detect.asides(read.files, read.unreadable, known)
+    texts = [a for a in asides if a.shape != "comment"]
+    translated = translate.changes(findings, known, target, asked.options, objects, texts)
     made = planning.plan(translated.changes, target, known, findings)
     files = tree.tree(read.files, read.kustomizations)
     made, rewrites = rewrite.rewritten(made, files, asked.cluster_objects)
     root, rewrites = _rooted(rewrites)
-    asides = detect.asides(read.files, read.unreadable, known)
     facts = folder.Facts(
         root=os.path.relpath(root, output) if output else "",
         options=asked.chosen,

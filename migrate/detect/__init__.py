@@ -38,10 +38,12 @@ _OF_POLICIES: Final = (quota.findings, telemetry.findings, dra.findings)
 
 def findings(files: Iterable[File], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
     """Every finding of these files, in the order of path, line and column."""
-    objects = [texts.file_kind(m) for file in files for m in file.manifests]
+    read = [(file, m) for file in files for m in file.manifests if not texts.is_schema(m)]
+    objects = [texts.file_kind(m) for _, m in read]
     is_wanted = texts.wanted(plugin.words(rules))
-    sources = [(file.text.source, m) for file in files if file.text for m in file.manifests]
-    held = [(source, h) for source, m in sources for h in texts.held(source, m, is_wanted)]
+    sources = [(file.text.source, m) for file, m in read if file.text]
+    inside = [(source, h) for source, m in sources for h in texts.held(source, m, is_wanted)]
+    held = [(source, h) for source, h in inside if not texts.is_schema(h.manifest)]
     found = [
         finding
         for manifest in objects
@@ -74,7 +76,7 @@ def _in_text(held: texts.Held, rules: tuple[Rule, ...]) -> Iterator[Finding]:
         return
     pods = kube.podspecs(held.holder.body)
     is_of_pod = any(held.field[: len(pod.field)] == pod.field for pod in pods)
-    is_example = texts.is_example(held.holder, held.field)
+    is_example = texts.is_example(held.holder, held.field) or "annotations" in held.field
     found = [
         *(() if is_of_pod else plugin.findings(manifest, entries, rules)),
         *(() if is_example else container.findings(manifest, entries, rules)),

@@ -28,6 +28,7 @@ def findings(manifests: Iterable[Manifest], target: Target) -> Iterator[Finding]
                 why = f"Kubernetes {target.kubernetes} does not serve it; 1.{since} is the first"
                 said = f"{kind}@{found}"
                 yield _finding(manifest, (*where, "apiVersion"), TOO_NEW, said, why)
+            yield from _gated_kind(manifest, where, kind, target)
             yield from _gated(manifest, where, body, target)
 
 
@@ -41,6 +42,20 @@ def _objects(manifest: Manifest) -> Iterator[tuple[Field, Mapping[str, Any]]]:
             is_object = isinstance(item, Mapping) and isinstance(item.get("kind"), str)
             if is_object and upgrade.version(str(item.get("apiVersion"))):
                 yield ("items", number), item
+
+
+def _gated_kind(manifest: Manifest, where: Field, kind: str, target: Target) -> Iterator[Finding]:
+    """The gates of a whole kind, which is served only where they are on."""
+    known = kube.gates(target.minor)
+    gates = [g for g in upgrade.gates(kind) if g in known and not kube.serves(target, g)]
+    if gates:
+        said = " and ".join(gates)
+        why = (
+            f"Kubernetes {target.kubernetes} does nothing with a {kind} where feature gate {said} "
+            "is off, as by default, and serves its version only where --runtime-config says so: "
+            f"plan with '--feature-gate {gates[0]}=true' if your cluster has it on"
+        )
+        yield _finding(manifest, (*where, "kind"), GATED, said, why)
 
 
 def _gated(

@@ -26,6 +26,25 @@ _COUNT: Final = re.compile(r"/[A-Za-z0-9][\w.-]*\\*[\"']?[ \t]*[:=][ \t]*\\*[\"'
 """What such a name has in every case, and few texts have: a search from a fixed character."""
 _ASKED: Final = re.compile(r"(?:limits|requests)\\*[\"']?[ \t]*[:=]")
 _COMMENT: Final = re.compile(r"^\s*#")
+_SET: Final = re.compile(
+    r"\b(?:limits|requests)\.\\*[\"']?(?P<name>[A-Za-z0-9][\w-]*(?:\\+\.[\w-]+)+/[\w-]+"
+    r"(?:\\+\.[\w-]+)*)\\*[\"']?=\\*[\"']?(?P<value>\d{1,18}(?![\w.]))?"
+)
+"""A request as a path of keys with dots between them, and escaped dots in them."""
+_VENDOR: Final = re.compile(
+    r"\b(?P<of>spark\.\w+\.resource\.(?P<name>[\w-]+))\.vendor(?:[ \t]*[=:][ \t]*|[ \t]+)\\*[\"']?"
+    r"(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"
+)
+"""Of the properties by which Spark asks, the one with the domain. Source: Spark configuration."""
+_AMOUNT: Final = re.compile(
+    r"\b(?P<of>spark\.\w+\.resource\.[\w-]+)\.amount(?:[ \t]*[=:][ \t]*|[ \t]+)\\*[\"']?"
+    r"(?P<value>\d{1,18})\b"
+)
+_SELECTED: Final = re.compile(
+    r"\bspark\.kubernetes\.(?:\w+\.)?node\.selector\.(?P<name>[\w.-]+/[\w.-]+)"
+    r"(?:[ \t]*[=:][ \t]*|[ \t]+)\\*[\"']?(?P<value>[\w.-]*)"
+)
+_SPARK: Final = "spark."
 _POINTER: Final = re.compile(r"/(?:limits|requests)/(?P<name>[A-Za-z0-9.-]+~1[A-Za-z0-9._-]+)")
 """A JSON Pointer to a request. Source: RFC 6901."""
 _QUOTED: Final = re.compile(r"[\"'](?P<name>[A-Za-z0-9.-]+/[A-Za-z0-9._-]+)[\"']")
@@ -54,10 +73,12 @@ def in_lines(
     """
     is_prose = shape in {"comment", "text"}
     for number, line in enumerate(lines):
-        if "/" not in line or (like is not None and not like.match(line)):
+        if "/" not in line and _SPARK not in line:
+            continue
+        if like is not None and not like.match(line):
             continue
         for name, quantity, column in _asked(lines, number, rules, is_prose=is_prose):
-            if not kube.is_device_resource(name):
+            if not kube.is_device_bound(name):
                 continue
             match = ruleset.resource(rules, name)
             yield Finding(
@@ -67,6 +88,18 @@ def in_lines(
                 resource=name,
                 quantity=quantity,
                 rule=match.rule.name if match else "",
+                line=first + number,
+                column=column + 1,
+                shape=shape,
+            )
+        for name, value, column, rule in _selected(line, rules):
+            yield Finding(
+                usage="placement",
+                manifest=manifest,
+                field=(),
+                resource=name,
+                quantity=value,
+                rule=rule,
                 line=first + number,
                 column=column + 1,
                 shape=shape,
@@ -96,6 +129,30 @@ def _asked(
             yield counted["name"], counted["value"], counted.start("name")
     for pointer in _POINTER.finditer(line):
         yield pointer["name"].replace("~1", "/"), "", pointer.start("name")
+    for said in _SET.finditer(line):
+        yield said["name"].replace("\\", ""), said["value"] or "", said.start("name")
+    for vendor in _VENDOR.finditer(line) if _SPARK in line else ():
+        name = f"{vendor['domain']}/{vendor['name']}"
+        if ruleset.resource(rules, name):
+            yield name, _amount(lines, number, vendor["of"]), vendor.start()
+
+
+def _amount(lines: list[str], number: int, of: str) -> str:
+    """How much Spark is to ask for in the lines around this one, "" where they do not say."""
+    around = lines[max(0, number - _LOOK_BACK) : number + _LOOK_BACK]
+    found = (each for line in around for each in _AMOUNT.finditer(line, 0, _LONGEST))
+    return next((each["value"] for each in found if each["of"] == of), "")
+
+
+def _selected(line: str, rules: tuple[Rule, ...]) -> Iterator[tuple[str, str, int, str]]:
+    """The labels that go with the plugin by which Spark chooses nodes: value, column, rule."""
+    if _SPARK not in line or len(line) > _LONGEST:
+        return
+    for found in _SELECTED.finditer(line):
+        for rule, label in ruleset.label(rules, found["name"]):
+            if label.writer == "plugin":
+                yield found["name"], found["value"], found.start("name"), rule.name
+                break
 
 
 def _depths(line: str, indent: int) -> tuple[int, ...]:
@@ -186,11 +243,13 @@ def in_strings(source: str, manifest: Manifest, rules: tuple[Rule, ...]) -> Iter
     Shape: `source` is the text that the manifest was read from.
     """
     for field, value in fields(manifest.body):
-        if not isinstance(value, str) or "/" not in value or texts.is_example(manifest, field):
+        if not isinstance(value, str) or ("/" not in value and _SPARK not in value):
+            continue
+        if texts.is_example(manifest, field):
             continue
         if _may_ask(field, value):
             yield from _in_string(source, field, value, manifest, rules)
-        elif isinstance(field[-1], str) and field[-1] != "name" and kube.is_device_resource(value):
+        elif isinstance(field[-1], str) and field[-1] != "name" and kube.is_device_bound(value):
             match = ruleset.resource(rules, value)
             bounds = kube.spot(manifest.group, manifest.kind, field)
             if match and bounds is None and field[-1] != "key" and not _is_asked(manifest, field):
@@ -210,7 +269,7 @@ def in_strings(source: str, manifest: Manifest, rules: tuple[Rule, ...]) -> Iter
 
 def _may_ask(field: Field, value: str) -> bool:
     """Whether a string is worth a look at each of its lines."""
-    if _COUNT.search(value):
+    if _COUNT.search(value) or _SPARK in value:
         return True
     if "\n" not in value:
         return "~1" in value and field[-1] != "path"
@@ -230,7 +289,9 @@ def _in_string(
     starts = list(accumulate(map(len, lines), initial=0))
     found = [*in_lines(lines, 0, "embedded", manifest, rules)]
     if "\n" in value:
-        found += _in_script(field, lines, manifest, rules)
+        told = {(finding.line, finding.resource) for finding in found}
+        scripted = _in_script(field, lines, manifest, rules)
+        found += [f for f in scripted if (f.line, f.resource) not in told]
     for finding in found:
         place = string.place(starts[finding.line] + finding.column - 1) if string else None
         line, column = place or manifest.position(field)

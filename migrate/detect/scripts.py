@@ -56,9 +56,9 @@ def _in_script(
         begin, end = end, end + len(line)
         if len(line) > _LONGEST or _COMMENT.match(line):
             continue
-        words = [(found.start(), found[0]) for found in script.words.finditer(line)]
+        turns = script.turns(line.rstrip("\r\n"))
         for found in _NAMED.finditer(line):
-            above = [said for start, said in words if start < found.start()]
+            above = [said for start, said in turns if start < found.start()]
             word_here = above[-1] if above else word
             is_asked = word_here in script.asks
             rule = _rule(found["name"], rules, is_asked=is_asked) if word_here else ""
@@ -76,7 +76,7 @@ def _in_script(
                     shape="bare",
                     note=script.why,
                 )
-        word = words[-1][1] if words else word
+        word = turns[-1][1] if turns else word
 
 
 def _rule(name: str, rules: tuple[Rule, ...], *, is_asked: bool) -> str:

@@ -16,6 +16,16 @@ from migrate.read import ruleset
 POLICY: Final = "policy"
 """What stands for the name of a metric where a policy looks at the pods themselves."""
 
+_PROSE: Final = ("description", "message", "summary", "title")
+"""Keys of alerts and panels under which people are told something."""
+_WORDS: Final = "|".join(_PROSE)
+_SAID: Final = re.compile(
+    rf"\"(?:{_WORDS})\"[ \t]*:[ \t]*\"(?:[^\"\\\n]|\\.)*\""
+    rf"|^[ \t-]*(?:{_WORDS})[ \t]*:.*$",
+    re.MULTILINE,
+)
+"""The same in a string that is JSON or YAML."""
+
 LEFT_OUT: Final = "left out"
 """The note of a resource that a query leaves out."""
 
@@ -25,6 +35,18 @@ _NAME: Final = re.compile(
 )
 """A resource's name, as it stands in JSON Pointers too."""
 _JSON: Final = re.compile(r"\s*[{\[]\s*[\"{\[]")
+_OF_NODES: Final = "kube_node_labels"
+_LABELS_OF: Final = re.compile(r"\bkube_(?!node_labels\b)[a-z_]+_labels\b")
+"""Metrics with the labels of other objects than nodes. Source: kube-state-metrics."""
+_PLUGGED: Final = "kubelet_device_plugin_"
+_NO_PLUGIN: Final = (
+    "the kubelet counts device plugins here, and a DRA driver is none: it does not appear in this "
+    "query; what the kubelet asks of drivers is in dra_operations_duration_seconds and, by driver, "
+    "in dra_grpc_operations_duration_seconds"
+)
+"""Source: kubernetes/kubernetes pkg/kubelet/metrics/metrics.go (DevicePluginRegistrationCountKey,
+DRASubsystem, DRAOperationsDurationKey, DRAGRPCOperationsDurationKey)."""
+_HOLE: Final = re.compile(r"\.[*+]")
 _NEVER: Final = "(?!)"
 _LOOK_AROUND: Final = 2000
 """How long a query is looked at, before a name and behind it."""
@@ -35,10 +57,12 @@ def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> I
     """One finding for every name under one metric, or in a policy, per field."""
     look = _in_policy if is_policy(manifest) else _in_query
     known = _known(rules)
-    for field, value in entries:
-        key = field[-1]
+    for field, said in entries:
+        key, value = field[-1], said
         if look is _in_policy and (field[0] != "spec" or key == "message"):
             continue
+        if look is _in_query and isinstance(said, str):
+            value = "" if key in _PROSE else _without_prose(said)
         texts = [value] if isinstance(value, str) else []
         if look is _in_policy and isinstance(key, str):
             texts.append(key)
@@ -58,6 +82,13 @@ def findings(manifest: Manifest, entries: Entries, rules: tuple[Rule, ...]) -> I
                 column=column,
                 note=seen.note,
             )
+
+
+def _without_prose(text: str) -> str:
+    """The text with blanks for what it says to people; all else stays in its place."""
+    if "\n" not in text and not _JSON.match(text):
+        return text
+    return _SAID.sub(lambda found: " " * len(found[0]), text)
 
 
 def is_policy(manifest: Manifest) -> bool:
@@ -129,7 +160,7 @@ def _known(rules: tuple[Rule, ...]) -> _Known:
 
 
 def _in_query(text: str, known: _Known) -> Iterator[_Seen]:
-    """Resources in the form of metrics, and what the label `resource` says; labels of nodes."""
+    """Resources in the form of metrics, and what labels like `resource` say; labels of nodes."""
     text = promql.flat(text)
     matchers = tuple(promql.matchers(text)) if "resource" in text else ()
     for found in known.names.any.finditer(text):
@@ -138,13 +169,24 @@ def _in_query(text: str, known: _Known) -> Iterator[_Seen]:
             note = LEFT_OUT if _is_left_out(found.start(), matchers) else ""
             yield _Seen(found["name"], _metric(text, found.start()), rule, note)
     for matcher in matchers:
-        note = LEFT_OUT if matcher.is_left_out else ""
+        metric = _metric(text, matcher.start)
+        note = _NO_PLUGIN if metric.startswith(_PLUGGED) else ""
+        note = LEFT_OUT if matcher.is_left_out else note
         for name, rule in _asked(matcher, known):
-            yield _Seen(name, _metric(text, matcher.start), rule, note)
+            yield _Seen(name, metric, rule, note)
     for found in known.labels.any.finditer(text) if "label_" in text else ():
         rule = known.labels.owner(found["name"])
-        if rule:
+        if rule and not _is_of_others(text, found.start()):
             yield _Seen(found[0], "", rule)
+
+
+def _is_of_others(text: str, place: int) -> bool:
+    """Whether a label is one of pods or other objects, as its metric or else the query says."""
+    metric = _metric(text, place)
+    if metric:
+        return bool(_LABELS_OF.fullmatch(metric))
+    start, end = _query(text, place)
+    return bool(_LABELS_OF.search(text, start, end)) and _OF_NODES not in text[start:end]
 
 
 def _is_left_out(place: int, matchers: Sequence[promql.Matcher]) -> bool:
@@ -163,8 +205,22 @@ def _asked(matcher: promql.Matcher, known: _Known) -> Iterator[tuple[str, str]]:
             yield value, match.rule.name
         elif named and (rule := known.names.owner(named["name"])):
             yield named["name"], rule
-        elif matcher.is_pattern and (rule := known.names.fitting(name)):
+        elif matcher.is_pattern and (rule := known.names.fitting(_begun(name, known.names))):
             yield value, rule
+
+
+def _begun(pattern: str, names: metricnames.Names) -> str:
+    """The pattern, without a hole before a word that says whose a name is.
+
+    Shape: it is one that names begin with, and that others hold only of the same vendors.
+    """
+    parts = _HOLE.split(pattern, 2)
+    if len(parts) < 2 or parts[0] or not parts[1]:
+        return pattern
+    holding = [(name, o.partition("/")[0]) for name, o in names.exact.items() if parts[1] in name]
+    begun = {vendor for name, vendor in holding if name.startswith(parts[1])}
+    is_owned = bool(begun) and all(vendor in begun for _, vendor in holding)
+    return _HOLE.sub("", pattern, count=1) if is_owned else pattern
 
 
 def _metric(text: str, place: int) -> str:
@@ -185,7 +241,7 @@ def _exported(manifest: Manifest, field: Field, text: str, known: _Known) -> Ite
     flat = promql.flat(text)
     asked = promql.asked_by_pod(flat) if known.metrics.search(flat) else []
     for found in known.metrics.finditer(flat) if asked or is_scaled else ():
-        if not is_scaled and not _is_within(asked, *_query(text, found.start())):
+        if not is_scaled and not _is_asked(asked, found.start(), *_query(text, found.start())):
             continue
         for rule, marker in known.markers:
             if found[0] == marker.name or re.fullmatch(marker.pattern, found[0], re.ASCII):
@@ -193,9 +249,11 @@ def _exported(manifest: Manifest, field: Field, text: str, known: _Known) -> Ite
                 break
 
 
-def _is_within(places: Sequence[int], start: int, end: int) -> bool:
-    after = bisect_left(places, start)
-    return after < len(places) and places[after] < end
+def _is_asked(asked: Sequence[promql.Asked], place: int, start: int, end: int) -> bool:
+    """Whether a query between two places asks by pod for what stands at `place`."""
+    first = bisect_left(asked, start, key=lambda each: each.place)
+    last = bisect_left(asked, end, first, key=lambda each: each.place)
+    return any(each.start <= place < each.end for each in asked[first:last])
 
 
 def _query(text: str, place: int) -> tuple[int, int]:

@@ -105,7 +105,11 @@ def rewritten(
         made += new
         gone = [f for c in phase.changes if id(c) in refused for f in c.findings]
         lost |= {id(f) for f in gone}
-        left |= {(f.manifest.namespace, f.resource) for f in gone if f.usage == "container"}
+        left |= {
+            (f.manifest.namespace if f.shape == "pod" else "", f.resource)
+            for f in gone
+            if f.usage == "container"
+        }
         settled = tuple(_settled(change, refused.get(id(change))) for change in phase.changes)
         phases.append(replace(phase, changes=settled))
         if any(c.edits for later in plan.phases[len(phases) :] for c in later.changes):

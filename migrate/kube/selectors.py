@@ -84,10 +84,16 @@ _RIGHT: Final = re.compile(
     r"|(?P<string>\"[0-9][\w.+-]*\"|'[0-9][\w.+-]*')|(?P<number>[0-9][0-9.]*))"
 )
 _VERSION: Final = re.compile(rf"(?P<asked>device\.attributes{_DOMAIN}{_ID})\s*{_OPERATOR}\s*[\"']")
+_TEXT: Final = r"\(\s*(?:\"[^\"\\\n]*\"|'[^'\\\n]*')\s*\)"
 _UNBOUND: Final = re.compile(
-    rf"(?P<of>device\.attributes{_DOMAIN})(?:\.\?(?P<id>[A-Za-z_]\w*)"
-    r"|\[\?\s*[\"'](?P<key>[A-Za-z_]\w*)[\"']\s*\])"
-    r"\.(?:value\(\)|orValue\(\s*(?:\"[^\"\\\n]*\"|'[^'\\\n]*')\s*\))\)*\s*"
+    r"(?P<piece>device\.attributes(?:(?P<optional>\[\?)|\[)\s*"
+    r"(?P<domain>\"[^\"\\\n]*\"|'[^'\\\n]*')\s*\]"
+    r"(?:\.\?(?P<id>[A-Za-z_]\w*)|\[\?\s*[\"'](?P<key>[A-Za-z_]\w*)[\"']\s*\]"
+    # Behind a domain that may be missing, every step is optional.
+    r"|(?(optional)(?:\.(?P<plain>[A-Za-z_]\w*)|\[\s*[\"'](?P<index>[A-Za-z_]\w*)[\"']\s*\])"
+    r"|(?!)))"
+    rf"(?:\.or\(\s*optional\.of{_TEXT}\s*\))?"
+    rf"\.(?:value\(\)|orValue{_TEXT}))\)*\s*"
     r"\.(?P<call>matches|contains|find|findAll|indexOf|lastIndexOf|lowerAscii|upperAscii|replace|split"
     r"|substring|trim)\("
 )
@@ -126,8 +132,10 @@ def _mistakes(text: str, versions: Known) -> Iterator[tuple[str, str, str]]:
     for found in _RIGHT.finditer(text):
         yield from _compared(found)
     for found in _UNBOUND.finditer(text):
-        asked = f"{found['of']}.{found['id'] or found['key']}"
-        yield UNBOUND, found[0][:-1], _WHY[UNBOUND].format(asked=asked, call=found["call"])
+        name = found["id"] or found["key"] or found["plain"] or found["index"]
+        asked = f"device.attributes[{found['domain']}].{name}"
+        piece = f"{found['piece']}.{found['call']}"
+        yield UNBOUND, piece, _WHY[UNBOUND].format(asked=asked, call=found["call"])
     for found in _VERSION.finditer(text):
         if (found["domain"], found["id"]) in versions:
             why = _WHY[VERSION].format(asked=found["asked"], op=found["op"])

@@ -69,6 +69,11 @@ def gone(kind: str, found: str) -> int:
     return int(table("dra")["served"].get(kind, {}).get(found, (0, 0))[1])
 
 
+def gates(kind: str) -> tuple[str, ...]:
+    """The feature gates without which a whole kind does nothing."""
+    return tuple(table("dra")["gates"].get(kind, ()))
+
+
 def first(kind: str) -> int:
     """The minor version that first serves the newest version of a kind."""
     served = table("dra")["served"][kind]

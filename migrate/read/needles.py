@@ -40,7 +40,7 @@ _NAMED: Final = re.compile(rb"[\w-]/[A-Za-z0-9][\w.-]*[\"']?[ \t]*[\r\n,}][ \t]*
 _ASKED: Final = (b"imits", b"equests", b"esource")
 # Helm writes the dots of a key with a backslash: `limits.example\.com/device`.
 _ESCAPED: Final = b"\\."
-_PARAMETER: Final = re.compile(rb"(?:imits|equests|elector)\.[\w-]+\\")
+_PARAMETER: Final = re.compile(rb"(?:imits|equests|elector)\.\\*[\"']?[\w-]+\\")
 
 
 # Pods that use claims need no other word of ours. The list itself is looked for: a schema of a

@@ -51,6 +51,15 @@ def is_example(manifest: Manifest, field: Field) -> bool:
     return manifest.kind == "CustomResourceDefinition" or not _EXAMPLES.isdisjoint(field)
 
 
+def is_schema(manifest: Manifest) -> bool:
+    """Whether the object says what others may look like, and what it holds are examples."""
+    body = manifest.body
+    is_api = (
+        isinstance(body, dict) and not manifest.kind and ("openapi" in body or "swagger" in body)
+    )
+    return manifest.kind == "CustomResourceDefinition" or is_api
+
+
 def is_prose(field: Field) -> bool:
     """Whether a way into a text leads through sentences, which parse where they have colons."""
     return any(isinstance(key, str) and " " in key.strip() and "{" not in key for key in field)

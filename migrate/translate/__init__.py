@@ -49,15 +49,28 @@ def changes(
     target: Target,
     options: Options,
     objects: Iterable[Manifest] = (),
+    texts: Iterable[Finding] = (),
 ) -> Translation:
-    """What becomes of every finding; `objects` are all that were read, whether anything is found.
+    """What becomes of every finding.
+
+    Shape: `objects` are all that were read, whether anything is found; `texts` are the requests in
+    texts that are not planned.
 
     Raises: PlanError if a finding is in no change, which is a defect of ours.
     """
     shared = plugin.shared([f for f in findings if f.usage == "plugin"], rules)
     objects = tuple(objects)
     sources = tuple(manifest for manifest in objects if kube.is_chart_source(manifest))
-    context = Context(rules, target, options, shared, carriers.carriers(objects), sources)
+    context = Context(
+        rules,
+        target,
+        options,
+        shared,
+        carriers.carriers(objects),
+        sources,
+        claimed=carriers.claimed(objects),
+        texts={f.resource: f for f in reversed(tuple(texts))},
+    )
     found = [
         pod_of(manifest, spec, own, context)
         for manifest, rest in _by_manifest(findings)

@@ -1,14 +1,18 @@
-"""DeviceClasses among the inputs that carry a resource's name: they say what a unit of it is."""
+"""What is written of DRA among the inputs: classes that carry a resource's name, and claims."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from migrate import kube
+from migrate.kube import upgrade
 from migrate.model import ContainerUsage, DeviceClass, Manifest, Resource, Rule, at
 from migrate.read import ruleset
 from migrate.translate.context import Context
+
+_CLAIMS: Final = {"ResourceClaim": ("spec",), "ResourceClaimTemplate": ("spec", "spec")}
 
 
 def carriers(manifests: Iterable[Manifest]) -> dict[str, tuple[Manifest, ...]]:
@@ -68,3 +72,21 @@ def _class(manifest: Manifest, name: str) -> DeviceClass:
         selectors=tuple(text for text in texts if isinstance(text, str)),
         extended_resource_name=name,
     )
+
+
+def claimed(objects: Iterable[Manifest]) -> dict[tuple[str, str, str], frozenset[str]]:
+    """Per claim or template among the objects, by kind, namespace and name: the classes it asks."""
+    found = {}
+    for manifest in objects:
+        if manifest.group != kube.GROUP or manifest.kind not in _CLAIMS:
+            continue
+        spec = at(upgrade.newest_form(manifest.body), _CLAIMS[manifest.kind])
+        requests = at(spec, ("devices", "requests"))
+        asked = [r for r in (requests if isinstance(requests, list) else ()) if isinstance(r, dict)]
+        parts = [
+            part for r in asked for part in (r.get("exactly"), *(r.get("firstAvailable") or ()))
+        ]
+        classes = {part.get("deviceClassName") for part in parts if isinstance(part, dict)}
+        names = frozenset(name for name in classes if isinstance(name, str))
+        found[(manifest.kind, manifest.namespace, manifest.name)] = names
+    return found

@@ -44,6 +44,10 @@ class Context:
     """Per extended resource, the requests for it that this plan leaves as they are."""
     moved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Per extended resource, the namespaces with requests for it that this plan takes away."""
+    texts: Mapping[str, Finding] = field(default_factory=dict)
+    """Per extended resource, the first text among the inputs that names it and is not planned."""
+    claimed: Mapping[tuple[str, str, str], frozenset[str]] = field(default_factory=dict)
+    """Per claim or claim template, by kind, namespace and name: the DeviceClasses it asks."""
     users: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Per DeviceClass of this plan, the namespaces whose pods ask for it."""
 

@@ -200,7 +200,8 @@ def _form(label: Label, value: str, result: Placed) -> tuple[LabelValue, Mapping
         raise _StaysError(why if not label.values else f"{value} is not a value it can have")
     form, groups = found
     if form.part:
-        result.parts.append(because(f"{value} says that a unit is a part", form.why or label.why))
+        said = f"{label.key}={value}" if label.key else value
+        result.parts.append(because(f"{said} says that a unit is a part", form.why or label.why))
     if form.maps != "exact":
         raise _StaysError(form.why or label.why or "it has no exact form for a device")
     if form.why:

@@ -51,11 +51,6 @@ class Pod:
         )
 
     @property
-    def has_claims(self) -> bool:
-        """Whether it names claims of its own already."""
-        return bool(self.spec.body.get("resourceClaims"))
-
-    @property
     def refused(self) -> tuple[str, ...]:
         """Why what it asks for cannot become claims, a sentence each."""
         parts = dict.fromkeys(self.placed.parts)

@@ -92,7 +92,7 @@ def _without_devices(pod: Pod, findings: tuple[Finding, ...], context: Context) 
         *reasons.labels_without_devices(pod, context),
         *placement.topologies(pod.spec, context.rules),
     )
-    if not pod.has_claims:
+    if not reasons.has_claims(pod, context):
         said = joined(marks)
         why = "the pod asks for no device"
         return _manual(
@@ -104,7 +104,8 @@ def _without_devices(pod: Pod, findings: tuple[Finding, ...], context: Context) 
         manifest=pod.manifest,
         findings=findings,
         safety="safe" if is_harmless else "manual",
-        why="the pod has its devices by claims already",
+        why="the pod has claims already"
+        + ("" if all(reasons.classes(pod, context)) else ", which are not among the inputs"),
         before=reasons.before(findings),
         after=("stays as it is",) if is_harmless else (),
         notes=marks,

@@ -191,7 +191,12 @@ def _still(counted: list[_Counted], context: Context) -> Finding | None:
     """The first request that this plan leaves, and that may be one of those that are bounded."""
     bound = counted[0].finding.manifest
     left = (f for one in counted for f in context.left.get(_plain(one.finding.resource), ()))
-    return next((f for f in left if kube.is_bounded(bound, f.manifest.namespace)), None)
+    return next((f for f in left if kube.is_bounded(bound, _space(f))), None)
+
+
+def _space(request: Finding) -> str:
+    """The namespace of what asks, "" where it is not the object's own to say."""
+    return request.manifest.namespace if request.shape == "pod" else ""
 
 
 def _unseen(counted: list[_Counted], context: Context) -> tuple[str, ...]:
@@ -203,6 +208,14 @@ def _unseen(counted: list[_Counted], context: Context) -> tuple[str, ...]:
     space = kube.bounded(counted[0].finding.manifest)
     names = dict.fromkeys(_plain(one.finding.resource) for one in counted)
     unseen = [name for name in names if space not in context.moved.get(name, ())]
+    texts = [context.texts[name] for name in names if name in context.texts]
+    if texts and not unseen:
+        where = f"{texts[0].manifest.origin.path}:{texts[0].line}"
+        said = (
+            f"a text that is not planned names {texts[0].resource} too ({where}): see that nothing "
+            "it makes is bounded here"
+        )
+        return (said,)
     if not unseen:
         return ()
     where = f"namespace {space}" if space else "the quota's namespace, which it does not name,"

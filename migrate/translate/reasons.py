@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from migrate import kube
 from migrate.model import Finding
 from migrate.translate import container, placement, runtime
 from migrate.translate.context import Context
 from migrate.translate.pod import Pod, is_one_class_twice, scheduler
+
+_NAMED: Final = {
+    "resourceClaimTemplateName": "ResourceClaimTemplate",
+    "resourceClaimName": "ResourceClaim",
+}
+"""The kinds of what the entries of a pod's `resourceClaims` name."""
 
 
 def of_pod(pod: Pod, context: Context) -> tuple[str, ...]:
@@ -85,9 +92,39 @@ def notes(pod: Pod, context: Context) -> tuple[str, ...]:
     return (*dict.fromkeys(pod.placed.warnings), *kept)
 
 
+def classes(pod: Pod, context: Context) -> frozenset[str]:
+    """The DeviceClasses that the pod's claims ask for already; "" among them for one not read."""
+    entries = pod.spec.body.get("resourceClaims")
+    found: set[str] = set()
+    for entry in entries if isinstance(entries, list) else ():
+        named = entry if isinstance(entry, Mapping) else {}
+        for key, kind in _NAMED.items():
+            if name := named.get(key):
+                asked = context.claimed.get((kind, pod.manifest.namespace, str(name)))
+                found |= asked or {""}
+    return frozenset(found)
+
+
+def has_claims(pod: Pod, context: Context) -> bool:
+    """Whether the pod has claims for devices that what is found speaks of, or may have."""
+    names = {finding.rule for finding in pod.findings}
+    meant = {rule.driver for rule in context.rules if rule.name in names}
+    drivers = (_driver(name, context) for name in classes(pod, context))
+    return any(driver in {"", *meant} for driver in drivers)
+
+
+def _driver(name: str, context: Context) -> str:
+    """The driver whose devices a class of this name has, "" where no rule says so."""
+    for rule in context.rules:
+        own = {c.name for c in (rule.container.classes if rule.container else ())}
+        if rule.driver and (name in {*own, rule.driver} or name.endswith(f".{rule.driver}")):
+            return rule.driver
+    return ""
+
+
 def labels_beside_claims(pod: Pod, context: Context) -> tuple[str, ...]:
     """What becomes of the labels of a pod whose claims were written before."""
-    if not pod.has_claims:
+    if not has_claims(pod, context):
         return ()
     drivers = {rule.driver: frozenset[str]() for rule in context.rules if rule.driver}
     found = placement.placed(pod.spec, context.rules, drivers, prioritized=False)
@@ -99,7 +136,7 @@ def labels_beside_claims(pod: Pod, context: Context) -> tuple[str, ...]:
 
 def labels_without_devices(pod: Pod, context: Context) -> tuple[str, ...]:
     """What becomes of the plugin's labels by which a pod is placed that asks for no device."""
-    if pod.has_claims:
+    if has_claims(pod, context):
         return ()
     placed = (
         f.resource for f in pod.findings if f.usage == "placement" and "topologyKey" not in f.field
@@ -107,10 +144,10 @@ def labels_without_devices(pod: Pod, context: Context) -> tuple[str, ...]:
     keys = [key for key in dict.fromkeys(placed) if placement.is_of_plugin(key, context.rules)]
     if not keys:
         return ()
+    it = "them" if len(keys) > 1 else "it"
     said = (
-        f"what writes {' and '.join(keys)} goes with the plugin, and no node has "
-        f"{'them' if len(keys) > 1 else 'it'} then: place the pod by another label before that, or "
-        "keep what writes it"
+        f"what writes {' and '.join(keys)} may go with the plugin, and then no node has {it}: keep "
+        f"{it} on the nodes, or place the pod by another label before that"
     )
     return (said,)
 
